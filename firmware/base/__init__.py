@@ -1,0 +1,1 @@
+"""The base station: receives, stores durably, and answers with receipts. Start at `receiver.py`."""

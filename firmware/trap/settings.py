@@ -1,0 +1,122 @@
+"""What a unit's config file may say: one frozen dataclass per section, read once per daemon.
+
+`firmware.config.load(path, TrapSettings)` reads it. The commented sample is `deploy/trap.toml`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware.broker import Broker
+from firmware.config import setting
+
+ACTIONS = ("alert", "frames", "count")
+_UNIT = r"T(?!0000)[0-9A-F]{4}"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Who this unit is and where it keeps what it must not lose."""
+
+    id: str = setting(help="unit id, T0001..TFFFF, unique at one base", pattern=_UNIT)
+    data_dir: Path = setting(help="directory on the data partition: outbox, archive, counters")
+    epoch: int = setting(
+        0, help="raised by provisioning each time the card is flashed", least=0, most=4095
+    )
+
+
+@dataclass(frozen=True)
+class Pir:
+    """The motion sensor, and what keeps grass in the wind from draining the battery."""
+
+    pin: int = setting(17, help="BCM number of the PIR's output", least=0, most=27)
+    debounce_s: float = setting(0.05, help="edges closer than this are one", least=0, most=1)
+    quiet_s: float = setting(5.0, help="no new burst for this long after one", least=0, most=600)
+    bursts_per_hour: int = setting(60, help="most bursts in any hour", least=1, most=3600)
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """The camera and its lamp."""
+
+    mode: str = setting("warm", help="warm: always streaming; cold: started per trigger, saves "
+                        "power", choices=("warm", "cold"))  # fmt: skip
+    width: int = setting(2304, help="frame width in pixels", least=320, most=9152)
+    height: int = setting(1296, help="frame height in pixels", least=240, most=6944)
+    jpeg_quality: int = setting(90, help="JPEG quality of stored frames", least=50, most=100)
+    frames: int = setting(3, help="frames in a burst", least=1, most=20)
+    interval_s: float = setting(0.5, help="seconds between frames of a burst", least=0, most=10)
+    lamp_pin: int | None = setting(
+        None, help="BCM number of the IR lamp's switch", least=0, most=27
+    )
+    ircut_pin: int | None = setting(
+        None, help="BCM number of the IR-cut filter's switch", least=0, most=27
+    )
+    night_lux: float = setting(8.0, help="below this the lamp is used", least=0, most=10000)
+    timeout_s: float = setting(
+        10.0, help="a burst that takes longer than its length plus this has hung", least=1, most=120
+    )
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """The model and how it is run. Empty `model` means the one that ships with the firmware."""
+
+    model: Path | None = setting(None, help="a .tflite file with its .json sidecar beside it")
+    runtime: str = setting("auto", help="TFLite runtime: auto takes litert, else tflite",
+                           choices=("auto", "litert", "tflite"))  # fmt: skip
+    threads: int = setting(2, help="threads of the runtime", least=1, most=8)
+    delegate: Path | None = setting(None, help="shared library of a TFLite delegate")
+    thresholds: dict[str, float] = setting(
+        {}, help="overrides of the sidecar's thresholds, by label", least=0, most=1
+    )
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Every frame stays on the card until space runs out."""
+
+    min_free_mb: int = setting(500, help="below this, old frames go", least=10, most=10**7)
+
+
+@dataclass(frozen=True)
+class OutboxSettings:
+    """The queue of what the base has not confirmed yet."""
+
+    max_mb: int = setting(2000, help="most that the queue may hold", least=1, most=10**6)
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """How eagerly to send."""
+
+    in_flight: int = setting(4, help="items sent but not yet confirmed, at most", least=1, most=64)
+    receipt_timeout_s: float = setting(
+        60.0, help="an item without a receipt is sent again after this", least=1, most=86400
+    )
+    retry_least_s: float = setting(2.0, help="shortest wait after a failure", least=0.1, most=3600)
+    retry_most_s: float = setting(600.0, help="longest wait after a failure", least=1, most=86400)
+
+
+DEFAULT_POLICY: dict[str, tuple[str, ...]] = {
+    "leopard": ("alert", "frames"),
+    "tiger": ("alert",),
+    "human": ("alert", "frames"),
+    "vehicle": ("alert", "frames"),
+}
+
+
+@dataclass(frozen=True)
+class TrapSettings:
+    """The whole file."""
+
+    unit: Unit
+    mqtt: Broker
+    pir: Pir = Pir()
+    camera: CameraSettings = CameraSettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+    archive: Archive = Archive()
+    outbox: OutboxSettings = OutboxSettings()
+    uplink: Uplink = Uplink()
+    policy: dict[str, tuple[str, ...]] = setting(
+        DEFAULT_POLICY, help="what to do per verdict: alert, frames, count", choices=ACTIONS
+    )
