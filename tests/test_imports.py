@@ -28,10 +28,10 @@ ALLOWED: dict[str, set[str]] = {
 def imports_of(file: Path) -> Iterator[tuple[str, int]]:
     """(part of ours that is imported, line)."""
     for node in ast.walk(ast.parse(file.read_text())):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import; name the whole path"
             names = [node.module or ""]
             if node.module == "firmware":
