@@ -1,0 +1,5 @@
+"""`python -m firmware` is the `rosette` command."""
+
+from firmware.cli import main
+
+main()
