@@ -1,0 +1,127 @@
+"""What a burst shows: calibrated scores of its views, fused into one verdict.
+
+Promises the same verdict for the same scores and thresholds; no I/O, no model.
+
+Fusion is by log-odds over all views of the burst (each frame whole, and its motion crop), each
+view weighted by its probability that an animal is there at all: two frames in which it has already
+left, or a whole frame in which it is 20 pixels wide, do not outvote the crop that shows it. A
+person or a vehicle is taken from the frame that shows it best, apart from every animal: a person
+beside a dog is a person. Thresholds are the model's: `leopard`, `tiger`, and each independent
+label have their own; `other` is the least probability at which any other label is believed.
+Below it: `uncertain`.
+
+A leopard outranks a person in the label, because the label raises the alert; `people` still says
+that the pictures show somebody or a vehicle.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware.trap.capture.camera import Frame, Rgb
+from firmware.trap.capture.crop import cut, motion_boxes
+
+Scores = npt.NDArray[np.float64]
+UNCERTAIN = "uncertain"
+EMPTY = "empty"
+LEOPARD = "leopard"
+BLACK_LEVEL = 8  # a frame whose brightest percent stays below this grey level shows nothing
+_LEAST_WEIGHT = 0.1  # of a view that shows nothing, so that it still dampens a doubtful crop
+_LEAST = 1e-4  # int8 scores carry no more than this; bounds what one view can say
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`confidence`: fused probability of `label` (of the best one when uncertain); `leopard`: the
+    leopard's; `individuals`: at least so many animals in a frame, 0 or 1: nothing here counts
+    further; `people`: a person or vehicle is on it, whatever the label; `reason`: why uncertain."""
+
+    label: str
+    confidence: float
+    leopard: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+    individuals: int = 0
+    people: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A model's labels and thresholds. `independent` names the labels outside the softmax."""
+
+    labels: tuple[str, ...]
+    independent: frozenset[str]
+    thresholds: Mapping[str, float]
+
+    def verdict(self, frames: Sequence[Sequence[Scores]]) -> Verdict:
+        """The burst's verdict from each frame's views' scores, each of shape (labels,)."""
+        if not frames:
+            return Verdict(UNCERTAIN, 0.0, 0.0, reason="no_usable_frame")
+        scores = self._fuse([np.stack(views) for views in frames])
+        named = dict(zip(self.labels, map(float, scores), strict=True))
+        people = [name for name in sorted(self.independent)
+                  if named[name] >= self.thresholds[name]]  # fmt: skip
+        label, reason = self._label(named, people)
+        animal = label not in {EMPTY, UNCERTAIN, *self.independent}
+        best = max(named.values()) if label == UNCERTAIN else named[label]
+        return Verdict(label, best, named[LEOPARD], named, int(animal), bool(people), reason)
+
+    def _label(self, named: Mapping[str, float], people: Sequence[str]) -> tuple[str, str]:
+        if named[LEOPARD] >= self.thresholds[LEOPARD]:
+            return LEOPARD, ""
+        if people:
+            return max(people, key=lambda name: named[name]), ""
+        best = max((n for n in self.labels if n not in self.independent), key=lambda n: named[n])
+        if named[best] >= self.thresholds.get(best, self.thresholds["other"]):
+            return best, ""
+        return UNCERTAIN, "thin_evidence"
+
+    def _fuse(self, frames: Sequence[Scores]) -> Scores:
+        """Each frame (views, labels) -> (labels,)."""
+        alone = self._independent
+        views = np.concatenate(frames)
+        weights = np.maximum(1 - views[:, self.labels.index(EMPTY)], _LEAST_WEIGHT)
+        logs = np.log(np.clip(views, _LEAST, 1))
+        fused = _softmax(np.average(logs, axis=0, weights=weights), ~alone)
+        odds = [_log_odds(frame[:, alone]).mean(axis=0) for frame in frames]
+        fused[alone] = _sigmoid(np.max(odds, axis=0))
+        return fused
+
+    @property
+    def _independent(self) -> npt.NDArray[np.bool_]:
+        return np.array([name in self.independent for name in self.labels])
+
+
+def look(
+    frames: Sequence[Frame],
+    empties: Sequence[Rgb],
+    score: Callable[[Sequence[Rgb]], Sequence[Scores]],
+    judge: Judge,
+) -> Verdict:
+    """The verdict on a burst: usable frames only, each as a whole and as its motion crop."""
+    pictures = [frame.rgb for frame in frames if frame.settled and not is_black(frame.rgb)]
+    views: list[list[Scores]] = []
+    for picture, box in zip(pictures, motion_boxes(pictures, empties), strict=True):
+        views.append(list(score([picture] if box is None else [picture, cut(picture, box)])))
+    return judge.verdict(views)
+
+
+def is_black(picture: Rgb) -> bool:
+    """Whether even its brightest hundredth is dark: lens covered, lamp dead, sensor gone."""
+    return float(np.percentile(picture[::8, ::8], 99)) < BLACK_LEVEL
+
+
+def _softmax(logs: Scores, among: npt.NDArray[np.bool_]) -> Scores:
+    powers = np.exp(logs - logs[among].max())
+    return np.asarray(powers / powers[among].sum())
+
+
+def _log_odds(scores: Scores) -> Scores:
+    clipped = np.clip(scores, _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def _sigmoid(odds: Scores) -> Scores:
+    return np.asarray(1 / (1 + np.exp(-odds)))
