@@ -88,10 +88,35 @@ def draw(parts: list[Part], view: View, frame: tuple[int, int], ruffle_m: Array)
                 )
     if not (index >= 0).any():
         return None
+    soft_px = round(0.022 * view.px_per_m)
+    for name in ("nx", "ny", "nz"):
+        maps[name] = _softened(maps[name], maps["cover"], soft_px)
     return Drawing(
         left, top, maps["cover"], index, maps["sx"], maps["sy"],
         maps["nx"] * view.facing, maps["ny"], maps["nz"],
     )  # fmt: skip
+
+
+def _softened(field: Array, cover: Array, radius_px: int) -> Array:
+    """Box mean inside the outline: joints of muscle and fur are soft where capsules are not."""
+    weight, total = cover, field * cover
+    for axis in (0, 1):
+        weight, total = (_box_sum(values, radius_px, axis) for values in (weight, total))
+    mean: Array = total / np.maximum(weight, 1e-3)
+    return mean
+
+
+def _box_sum(values: Array, radius_px: int, axis: int) -> Array:
+    """Sum over 2 r + 1 neighbours along one axis; beyond the edge there is nothing."""
+    margin = [(0, 0), (0, 0)]
+    margin[axis] = (radius_px + 1, radius_px)
+    running = np.cumsum(np.pad(values, margin), axis=axis, dtype=np.float32)
+    first, last = (
+        np.take(running, range(start, start + values.shape[axis]), axis=axis)
+        for start in (0, 2 * radius_px + 1)
+    )
+    box: Array = last - first
+    return box
 
 
 def _extent(nodes: list[Node], view: View) -> tuple[float, float, float, float]:

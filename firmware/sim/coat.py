@@ -159,12 +159,22 @@ def _tail_marks(rng: np.random.Generator, x: Array, spots: Array) -> Array:
 
 @lru_cache(maxsize=32)
 def stripes(individual: int, flank: str) -> Array:
-    """Dark marks in 0..1 for one flank of a tiger: a spot pattern drawn out from back to belly."""
-    rng = np.random.default_rng([individual, flank == "left", 293])
+    """Dark marks in 0..1 for one flank of a tiger: upright dashes grown until they nearly meet."""
+    rng, fine = np.random.default_rng([individual, flank == "left", 293]), _fine_shape()
     x, _ = skin_grid(_CELL_M)
-    _, v = gray_scott(*_seeded(rng, x.shape, 0.13, 26), 0.037, 0.0632, 420, 0.9)
-    fine = _fine_shape()
-    return smoothstep(0.17, 0.25, _warp(rng, enlarge(v, fine), 8, 70))
+    _, v = gray_scott(*_seeded(rng, x.shape, 0.24, 24), 0.037, 0.0632, 420, 0.9)
+    bend = _warp(rng, _warp(rng, enlarge(v, fine), 9, 34), 16, 110)
+    thick = 0.03 * value_noise(rng, fine, 18)  # stripes swell and taper
+    return smoothstep(0.0, 0.07, bend - 0.15 + thick)
+
+
+@lru_cache(maxsize=1)
+def hairs() -> Array:
+    """Strands of fur, a skin texture about 0 with a spread of about one, lying back and down."""
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 1, _fine_shape()).astype(np.float32)
+    strands = sum((np.roll(noise, (-k // 2, -k), (0, 1)) for k in range(1, 9)), noise) / 3
+    return (strands + value_noise(rng, noise.shape, 9)).astype(np.float32)
 
 
 @lru_cache(maxsize=32)

@@ -92,8 +92,9 @@ class _Canvas:
         self, points: list[tuple[float, float]], colour: _Colour, infrared: float,
         distance_m: float, hides: bool = True,
     ) -> None:  # fmt: skip
-        inks: list[_Ink] = [_ink(colour), int(255 * min(1, infrared)), distance_m, distance_m]
-        for pen, ink in zip(self._pens[: 4 if hides else 3], inks, strict=False):
+        screen = distance_m if hides else float("inf")
+        inks: list[_Ink] = [_ink(colour), int(255 * min(1, infrared)), distance_m, screen]
+        for pen, ink in zip(self._pens, inks, strict=True):
             pen.polygon(points, fill=ink)
 
     def stroke(
@@ -150,7 +151,7 @@ class _Canvas:
         if site.season == "snow":
             base, swing, infrared = (0.86, 0.88, 0.92), 0.06 * bumps + 0.015 * grain, 0.80
         else:
-            base, swing, infrared = (0.50, 0.38, 0.25), 0.08 * bumps + 0.09 * grain, 0.52
+            base, swing, infrared = (0.46, 0.37, 0.27), 0.08 * bumps + 0.09 * grain, 0.52
         picture = np.array(base, np.float32) + swing[:, :, None]
         self.colour.paste(Image.fromarray((255 * picture.clip(0, 1)).astype(np.uint8)), (0, first))
         warm = (255 * (infrared + 1.3 * swing)).clip(0, 255).astype(np.uint8)
@@ -172,7 +173,7 @@ class _Canvas:
             ]
             glow = rng.uniform(0.55, 1.25)
             tint = rng.choice(3, p=(0.6, 0.25, 0.15))
-            ink = ((0.55, 0.38, 0.22), (0.64, 0.49, 0.30), (0.36, 0.25, 0.17))[tint]
+            ink = ((0.50, 0.37, 0.25), (0.60, 0.48, 0.34), (0.34, 0.26, 0.20))[tint]
             colour = (ink[0] * glow, ink[1] * glow, ink[2] * glow)
             self.polygon(points, colour, 0.3 + 0.4 * glow, float(distance_m), hides=False)
 
@@ -190,12 +191,12 @@ class _Canvas:
             round_off = 0.62 + 0.45 * np.sqrt(1 - ((a + b) / 2) ** 2) + 0.12 * (a + b)
             glow = round_off * rng.uniform(0.82, 1.14)
             points = [
-                self.place(x_m + (a * 1.25) * radius, -0.02, distance_m),
+                self.place(x_m + a * 1.25 * radius, _round_foot(a, radius), distance_m),
                 self.place(x_m + a * radius, 0.35, distance_m),
                 self.place(x_m + a * radius * 0.85 + lean * height_m, height_m, distance_m),
                 self.place(x_m + b * radius * 0.85 + lean * height_m, height_m, distance_m),
                 self.place(x_m + b * radius, 0.35, distance_m),
-                self.place(x_m + (b * 1.25) * radius, -0.02, distance_m),
+                self.place(x_m + b * 1.25 * radius, _round_foot(b, radius), distance_m),
             ]
             colour = (base[0] * glow, base[1] * glow, base[2] * glow)
             self.polygon(points, colour, (0.62 if birch else 0.42) * glow, distance_m)
@@ -223,7 +224,7 @@ class _Canvas:
         points = [
             (x + 2.4 * r * np.cos(a), y - 0.5 * r * np.sin(a)) for a in np.linspace(0, 6.3, 14)
         ]
-        self.polygon(points, (0.87, 0.89, 0.93), 0.6, distance_m, hides=False)
+        self.polygon(points, (0.87, 0.89, 0.93), 0.8, distance_m, hides=False)
 
     def shrub(self, distance_m: float) -> None:
         """A fan of thin stems; in autumn some keep their leaves."""
@@ -286,6 +287,11 @@ def _perspective(tile: Array, across_m: Array, distance_m: Array, texels_per_m: 
     )  # there and back over the tile, so that it has no seams
     spread: Array = tile[rows, columns]
     return spread
+
+
+def _round_foot(share: float, radius_m: float) -> float:
+    """Height at which a trunk's foot meets the ground: its front is nearer, so lower in view."""
+    return float(0.02 - 0.25 * radius_m * np.sqrt(max(0.0, 1 - share * share)))
 
 
 def _ink(colour: _Colour) -> tuple[int, int, int]:

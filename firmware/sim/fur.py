@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from firmware.sim.body import Drawing, Part
 from firmware.sim.build import BUILDS
-from firmware.sim.coat import Array, fallow_spots, lookup, rosettes, smoothstep, stripes
+from firmware.sim.coat import Array, fallow_spots, hairs, lookup, rosettes, smoothstep, stripes
 
 _Rgb = tuple[int, int, int]
 _Masks = dict[str, NDArray[np.bool_]]
@@ -33,7 +33,7 @@ class Palette:
 PALETTES = {
     "leopard": Palette((164, 124, 78), (196, 160, 112), (232, 222, 206), (204, 174, 132),
                        (30, 24, 20), (30, 23, 18), 0.80),
-    "tiger": Palette((196, 118, 48), (212, 138, 66), (240, 232, 220), (214, 150, 84),
+    "tiger": Palette((172, 108, 56), (192, 130, 74), (236, 228, 216), (196, 142, 88),
                      (34, 26, 20), (30, 22, 18), 0.82),
     "deer": Palette((122, 98, 72), (140, 114, 84), (190, 174, 150), (116, 92, 66),
                     (232, 228, 220), (60, 46, 36), 0.72),
@@ -48,6 +48,7 @@ PALETTES = {
     "human": Palette((64, 72, 52), (70, 78, 58), (60, 66, 50), (46, 48, 54),
                      (40, 40, 40), (196, 152, 124), 0.60),
 }  # fmt: skip
+_ROUGHNESS = {"wild_boar": 0.24, "raccoon_dog": 0.20, "deer": 0.13}  # of the fur, as a spread
 _JACKETS: tuple[_Rgb, ...] = ((64, 72, 52), (38, 52, 92), (150, 46, 40), (92, 84, 66), (40, 40, 44))
 
 
@@ -113,7 +114,8 @@ def _fur(kind: str, individual: int, flank: str, drawing: Drawing, masks: _Masks
     bright = bright + (ink - bright) * np.maximum(dark, nose)
     if sum(palette.tail_tip) > 600:
         bright = bright + (0.95 - bright) * tip
-    return Hide(coat, bright.astype(np.float32), eye)
+    rough = 1 + _ROUGHNESS.get(kind, 0.10) * lookup(hairs(), x, y).clip(-2.2, 2.2)
+    return Hide(coat * rough[:, :, None], (bright * rough).astype(np.float32), eye)
 
 
 def _marks(
