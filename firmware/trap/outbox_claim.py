@@ -1,0 +1,125 @@
+"""Who goes next, and what a dead sender proves: the SQL behind the outbox's claims.
+
+A claim is one `UPDATE` to `sending` that is committed before the item is sent. A row that is found
+in that state when a sender starts was being sent when the last one died. It is a suspect then
+(`lone_deaths` is not null) and goes alone, so that innocents are cleared by their first outcome and
+only the guilty one collects lone deaths. Each function runs within its caller's transaction.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from firmware.wire.ids import ItemId
+
+LONGEST_WAIT_S = 86400.0
+"""A wait further ahead was set by a wrong clock; it is also the longest that settings allow."""
+LONE_DEATHS = 5
+KILLER = f"the sender died {LONE_DEATHS} times while sending it alone"
+DAMAGED = "its bytes were damaged on the card"
+DUE = "state = 'waiting' AND (not_before_s <= ? OR not_before_s > ?)"
+
+Rejected = tuple[str, str]
+"""Item id and reason."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to send. `attempts` counts all claims of it so far, this one included."""
+
+    id: ItemId
+    body: bytes
+    content_type: str
+    sha256: str
+    priority: int
+    attempts: int
+    created_s: float
+
+
+def claim(
+    db: sqlite3.Connection, now_s: float, limit: int, limit_bytes: int | None
+) -> tuple[list[Item], list[Rejected]]:
+    """The items to send now, marked as being sent, and those whose bytes were found damaged."""
+    items: list[Item] = []
+    damaged: list[Rejected] = []
+    for row in _choose(db, now_s, limit, limit_bytes):
+        item = _take(db, row)
+        if item is None:
+            continue
+        if hashlib.sha256(item.body).hexdigest() == item.sha256:
+            items.append(item)
+        else:
+            reject(db, item.id, DAMAGED)
+            damaged.append((str(item.id), DAMAGED))
+    return items, damaged
+
+
+def release(db: sqlite3.Connection, now_s: float) -> tuple[list[str], list[Rejected]]:
+    """What a dead sender left: the suspects, waiting again, and the one proved to be a killer."""
+    left = db.execute("SELECT id, lone_deaths FROM item WHERE state = 'sending'").fetchall()
+    alone = len(left) == 1
+    suspects: list[str] = []
+    killers: list[Rejected] = []
+    for item, before in left:
+        deaths = (before or 0) + alone
+        db.execute(
+            "UPDATE item SET lone_deaths = ? WHERE id = ? AND state = 'sending'", (deaths, item)
+        )
+        if deaths >= LONE_DEATHS:
+            reject(db, ItemId.parse(item), KILLER)
+            killers.append((item, KILLER))
+        else:
+            suspects.append(item)
+    db.execute(
+        "UPDATE item SET state = 'waiting', not_before_s = ? WHERE state = 'sending'", (now_s,)
+    )
+    return suspects, killers
+
+
+def reject(db: sqlite3.Connection, item: ItemId, reason: str) -> bool:
+    """End the item that is being sent, keeping its bytes. False when it is not being sent."""
+    changed = db.execute(
+        "UPDATE item SET state = 'rejected', reason = ? WHERE id = ? AND state = 'sending'",
+        (reason, str(item)),
+    )
+    return changed.rowcount > 0
+
+
+def _choose(
+    db: sqlite3.Connection, now_s: float, limit: int, limit_bytes: int | None
+) -> Iterator[int]:
+    """The rows to send now, best first."""
+    out = "SELECT count(*), count(lone_deaths) FROM item WHERE state = 'sending'"
+    sending, suspects = db.execute(out).fetchone()
+    if suspects:
+        return
+    due = db.execute(
+        f"SELECT row, size_bytes, lone_deaths FROM item WHERE {DUE} ORDER BY priority, row LIMIT ?",
+        (now_s, now_s + LONGEST_WAIT_S, limit),
+    ).fetchall()
+    total_bytes = 0
+    for place, (row, size_bytes, deaths) in enumerate(due):
+        if deaths is not None:
+            if place == 0 and sending == 0:
+                yield row
+            return
+        total_bytes += size_bytes
+        if place > 0 and limit_bytes is not None and total_bytes > limit_bytes:
+            return
+        yield row
+
+
+def _take(db: sqlite3.Connection, row: int) -> Item | None:
+    """Mark the row as being sent. None while other bytes of the same id are: an id names one."""
+    taken = db.execute(
+        "UPDATE OR IGNORE item SET state = 'sending', attempts = attempts + 1 WHERE row = ?", (row,)
+    )
+    if taken.rowcount == 0:
+        return None
+    id_, *rest = db.execute(
+        "SELECT id, bytes, content_type, sha256, priority, attempts, created_s"
+        " FROM item LEFT JOIN body USING (row) WHERE row = ?",
+        (row,),
+    ).fetchone()
+    return Item(ItemId.parse(id_), rest[0] or b"", *rest[1:])
