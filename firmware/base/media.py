@@ -12,10 +12,15 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
+
+FLUSHES = 8  # at once; more gained nothing
 
 SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp", "image/avif": ".avif"}
+T = TypeVar("T")
 
 
 class Media:
@@ -25,6 +30,11 @@ class Media:
         self.root = root
         self._temps = root / "tmp"
         self._temps.mkdir(parents=True, exist_ok=True)
+        self._pool = ThreadPoolExecutor(FLUSHES, "flush")
+
+    def close(self) -> None:
+        """End the threads that wait for the disk."""
+        self._pool.shutdown()
 
     def path(self, sha256: str, content_type: str) -> Path:
         """Where the picture with this hash (hex) is or would be."""
@@ -33,21 +43,20 @@ class Media:
     def keep(self, files: Iterable[tuple[str, str, bytes]]) -> None:
         """Store (sha256, content type, bytes) durably. What is there already is not written again.
 
-        The order makes one flush of the disk's journal serve many files: all writes are started
-        before the first is waited for, and all names are given before the first directory is.
+        One flush of the disk serves many files: all writes are started before the first is waited
+        for, all names are given before the first directory is, and the waiting is done side by
+        side, where the kernel joins the flushes (a dozen times faster than one after the other).
         """
         wanted = {self.path(sha256, kind): body for sha256, kind, body in files}
         missing = {path: body for path, body in wanted.items() if _size(path) != len(body)}
         with contextlib.ExitStack() as cleanup:
             temps = [self._begin(body, cleanup) for body in missing.values()]
-            for fd, _ in temps:
-                os.fsync(fd)
+            self._wait_for(os.fsync, [fd for fd, _ in temps])
             for (_, temp), path in zip(temps, missing, strict=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 temp.rename(path)
         # Also of files that were there: who wrote them may have died before this.
-        for directory in {d for path in wanted for d in path.parents[:3]}:
-            sync_directory(directory)
+        self._wait_for(sync_directory, {d for path in wanted for d in path.parents[:3]})
 
     def clean(self) -> int:
         """Remove what a process that died in `keep` left, and return how many. A living one holds
@@ -59,6 +68,13 @@ class Media:
                 temp.unlink()
                 removed += 1
         return removed
+
+    def _wait_for(self, flush: Callable[[T], None], things: Iterable[T]) -> None:
+        """Flush all of them side by side; raises the first OSError after all have ended."""
+        done = [self._pool.submit(flush, thing) for thing in things]
+        wait(done)
+        for future in done:
+            future.result()
 
     def _begin(self, body: bytes, cleanup: contextlib.ExitStack) -> tuple[int, Path]:
         """A locked temporary file with these bytes on their way to the disk."""

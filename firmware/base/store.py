@@ -108,7 +108,7 @@ class Store:
             try:
                 self._prepare()
             except BaseException:
-                self._db.close()
+                self.close()
                 raise
             if cleaned := self.media.clean():
                 log.info("cleaned temporary_files=%d", cleaned)
@@ -118,7 +118,12 @@ class Store:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the files go. What `put` returned for needs no closing."""
         self._db.close()
+        self.media.close()
 
     def put(self, arrivals: Sequence[Arrival]) -> list[Kept]:
         """Make all of them durable in one commit, and say of each what it was. Raises StoreError,
