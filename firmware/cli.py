@@ -5,6 +5,7 @@ what to do. A command imports what it needs only when it runs, so that a daemon 
 does not carry the others.
 """
 
+import dataclasses
 import json
 import logging
 import sys
@@ -140,7 +141,7 @@ def trap_capture(file: Path, log_level: str) -> None:
     from firmware.trap.settings import TrapSettings
 
     settings = _load(file, TrapSettings)
-    _log(log_level)
+    log_to_stderr(log_level)
     raise SystemExit(daemon.main(settings, lambda: picamera.open_camera(settings.camera)))
 
 
@@ -153,7 +154,7 @@ def trap_uplink(file: Path, log_level: str) -> None:
     from firmware.trap.uplink import daemon
 
     settings = _load(file, TrapSettings)
-    _log(log_level)
+    log_to_stderr(log_level)
     raise SystemExit(daemon.main(settings))
 
 
@@ -168,9 +169,11 @@ def outbox() -> None:
 def outbox_list(file: Path, as_json: bool) -> None:
     """Every item that is not stored yet, first to go first."""
     with _outbox(file) as queue:
-        for row in queue.rows():
-            text = "  ".join(f"{name}={value}" for name, value in row.items())
-            click.echo(json.dumps(row) if as_json else text)
+        rows = [row for row in queue.rows() if row.state != "stored"]
+    for row in rows:
+        values = dataclasses.asdict(row) | {"id": str(row.id)}
+        text = "  ".join(f"{name}={value}" for name, value in values.items())
+        click.echo(json.dumps(values) if as_json else text)
 
 
 @outbox.command("stats", epilog="Example: rosette outbox stats --config trap.toml")
@@ -178,7 +181,7 @@ def outbox_list(file: Path, as_json: bool) -> None:
 def outbox_stats(file: Path) -> None:
     """Items and bytes by state, as JSON."""
     with _outbox(file) as queue:
-        click.echo(json.dumps(queue.stats(), indent=1))
+        click.echo(json.dumps(dataclasses.asdict(queue.stats()), indent=1))
 
 
 @outbox.command("retry", epilog="Example: rosette outbox retry --config trap.toml --all")
@@ -214,7 +217,7 @@ def base_run(file: Path, log_level: str) -> None:
     from firmware.base.settings import BaseSettings
 
     settings = _load(file, BaseSettings)
-    _log(log_level)
+    log_to_stderr(log_level)
     raise SystemExit(receiver.main(settings))
 
 
@@ -225,9 +228,13 @@ def base_list(file: Path, as_json: bool) -> None:
     """What has arrived, newest sighting last."""
     from firmware.base.listing import list_sightings, print_sightings
     from firmware.base.settings import BaseSettings
+    from firmware.base.store import StoreError
 
     settings = _load(file, BaseSettings)
-    print_sightings(list_sightings(settings), as_json=as_json)
+    try:
+        print_sightings(list_sightings(settings), as_json=as_json)
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.group()
@@ -250,11 +257,12 @@ def config_check(file: Path) -> None:
 @main.command(epilog="Example: rosette version")
 def version() -> None:
     """Versions of the firmware, the shipped model and the wire format."""
-    from firmware.trap.capture.classifier import ModelError, read_sidecar, shipped_model
+    from firmware.trap.capture.classifier import ModelError, shipped_model
+    from firmware.trap.capture.sidecar import load_sidecar
 
     click.echo(f"firmware {__version__}")
     try:
-        sidecar = read_sidecar(shipped_model())
+        sidecar = load_sidecar(shipped_model())
         click.echo(f"model {sidecar.name} {sidecar.version} ({sidecar.sha256[:8]})")
     except ModelError as error:
         click.echo(f"model none: {error}")
@@ -280,7 +288,8 @@ def _names_a_store(file: Path) -> bool:
         return False  # loading says what is wrong
 
 
-def _log(level: str) -> None:
+def log_to_stderr(level: str) -> None:
+    """Log `event key=value` lines, UTC, from this level on."""
     logging.basicConfig(
         level=level.upper(), stream=sys.stderr, format="%(asctime)sZ %(levelname)s %(message)s"
     )
@@ -288,11 +297,11 @@ def _log(level: str) -> None:
 
 
 def _outbox(file: Path) -> "Outbox":
-    from firmware.trap.outbox import OUTBOX_FILE, Outbox, OutboxError
+    from firmware.trap.outbox import Outbox, OutboxError
     from firmware.trap.settings import TrapSettings
 
     settings = _load(file, TrapSettings)
-    path = settings.unit.data_dir / OUTBOX_FILE
+    path = settings.unit.outbox
     if not path.exists():
         raise click.ClickException(f"{path} does not exist: has the capture daemon run yet?")
     try:
@@ -313,7 +322,7 @@ def _each_item(action: str, file: Path, items: tuple[str, ...], everything: bool
         raise click.UsageError(str(error)) from error
     with _outbox(file) as queue:
         if everything:
-            wanted = [ItemId.parse(str(row["item"])) for row in queue.rows()]
+            wanted = [row.id for row in queue.rows() if row.state in ("waiting", "rejected")]
         unknown = [item for item in wanted if not getattr(queue, action)(item)]
     click.echo(f"{action}: {len(wanted) - len(unknown)} items")
     if unknown:

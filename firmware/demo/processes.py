@@ -5,6 +5,7 @@ Each writes its log to a file of its own, which is also how the demo reads what 
 `event key=value` is an interface.
 """
 
+import datetime
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 
 STOP_TIMEOUT_S = 5.0
 _PAIR = re.compile(r"([a-z_]+)=(\S*)")
-_LINE = re.compile(r"^\S+ \S+ (DEBUG|INFO|WARNING|ERROR) (?P<event>[a-z_]+)(?P<rest>.*)$")
+_LINE = re.compile(r"(?P<at>\S+ \S+)Z (?P<level>[A-Z]+) (?P<event>[a-z_]+)(?P<rest>.*)")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Event:
 
     name: str
     level: str
+    time_s: float
     values: dict[str, str]
 
 
@@ -40,8 +42,14 @@ class Child:
     def events(self) -> Iterator[Event]:
         """Every event it has logged so far, over all its lives."""
         for line in self.log.read_text(errors="replace").splitlines():
-            if match := _LINE.match(line):
-                yield Event(match["event"], match[1], dict(_PAIR.findall(match["rest"])))
+            if match := _LINE.fullmatch(line):
+                at = datetime.datetime.fromisoformat(f"{match['at']}+00:00")
+                values = dict(_PAIR.findall(match["rest"]))
+                yield Event(match["event"], match["level"], at.timestamp(), values)
+
+    def last_line(self) -> str:
+        """The end of its log, which says why it has ended."""
+        return (self.log.read_text(errors="replace").splitlines() or ["it said nothing"])[-1]
 
     @property
     def alive(self) -> bool:

@@ -23,6 +23,11 @@ class Unit:
         0, help="raised by provisioning each time the card is flashed", least=0, most=4095
     )
 
+    @property
+    def outbox(self) -> Path:
+        """The file that both daemons share."""
+        return self.data_dir / "outbox.sqlite"
+
 
 @dataclass(frozen=True)
 class Pir:

@@ -1,0 +1,163 @@
+"""What happened in a run, from durable things and logs, and the tables that say so.
+
+Promises that `delivered` compares what the capture daemons said they saw with what the base has on
+its disk, name by name and hash by hash; nothing is taken from what the uplink believes.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from urllib.parse import unquote
+
+from rich.table import Table
+
+from firmware.demo.processes import Event
+from firmware.trap.outbox import Row
+
+MOST_BURSTS_LISTED = 60
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One burst as the capture daemon logged it. `source` is what the camera was shown."""
+
+    unit: str
+    sighting: int
+    source: str
+    verdict: str
+    leopard: float
+    frames: int
+
+
+@dataclass(frozen=True)
+class Trap:
+    """One unit's run."""
+
+    unit: str
+    triggers: int
+    bursts: list[Seen]
+    lost_bursts: int
+    queued: Sequence[Row]
+    stored: Mapping[str, list[str]]  # item -> hashes at the base
+    repeats: int
+    delays_s: list[float] = field(default_factory=list)
+
+    @property
+    def expected(self) -> list[str]:
+        """Every item that a leopard verdict calls for: the sighting, then its frames."""
+        leopards = [seen for seen in self.bursts if seen.verdict == "leopard"]
+        return [name for seen in leopards for name in _items_of(seen)]
+
+    @property
+    def missing(self) -> list[str]:
+        """Leopard-positive items that the base does not have as they were queued."""
+        sent = {str(row.id): row.sha256 for row in self.queued}
+        return [i for i in self.expected if i not in sent or sent[i] not in self.stored.get(i, [])]
+
+    @property
+    def doubled(self) -> list[str]:
+        """Items that the base has more than once."""
+        return [item for item, hashes in self.stored.items() if len(hashes) > 1]
+
+    @property
+    def delivered(self) -> bool:
+        """Whether every leopard-positive item arrived exactly once."""
+        return not self.missing and not self.doubled
+
+
+def read_trap(
+    unit: str, pulses: int, capture: Iterable[Event], base: Iterable[Event], queued: Sequence[Row],
+    database: Path,
+) -> Trap:  # fmt: skip
+    """One unit's run from the logs of its capture daemon and of the base, its outbox and the
+    base's database."""
+    bursts, lost = _bursts(unit, capture)
+    stored, edges_s = _stored(database, unit)
+    stored_s, repeats = {}, 0
+    for event in base:
+        item = event.values.get("item", "")
+        if item.startswith(f"{unit}-"):
+            if event.name == "stored":
+                stored_s[item] = event.time_s
+            repeats += event.name == "duplicate"
+    delays_s = [
+        at_s - edges_s[int(item.split("-")[1])]
+        for item, at_s in stored_s.items()
+        if int(item.split("-")[1]) in edges_s
+    ]
+    return Trap(unit, pulses, bursts, lost, queued, stored, repeats, delays_s)
+
+
+def summary(traps: Sequence[Trap]) -> Table:
+    """A row a trap: was everything delivered, once, and how fast."""
+    table = Table(title="Delivered")
+    for name in ("trap", "triggers", "bursts", "leopard", "queued", "stored at base", "duplicates",
+                 "sent again", "mean s", "worst s"):  # fmt: skip
+        table.add_column(name, justify="left" if name == "trap" else "right")
+    for trap in traps:
+        delays = trap.delays_s
+        table.add_row(
+            trap.unit, str(trap.triggers), str(len(trap.bursts)),
+            str(sum(seen.verdict == "leopard" for seen in trap.bursts)), str(len(trap.queued)),
+            str(len(trap.stored)), str(len(trap.doubled)), str(trap.repeats),
+            f"{fmean(delays):.2f}" if delays else "-", f"{max(delays):.2f}" if delays else "-",
+        )  # fmt: skip
+    table.caption = "mean s, worst s: from the motion edge until the base had committed an item"
+    return table
+
+
+def verdicts(traps: Sequence[Trap]) -> Table:
+    """What was shown and what the classifier said: each burst, or counts if there are many."""
+    bursts = [seen for trap in traps for seen in trap.bursts]
+    table = Table(title="Verdicts")
+    if len(bursts) <= MOST_BURSTS_LISTED:
+        for name in ("trap", "sighting", "shown", "verdict", "P(leopard)"):
+            table.add_column(name, overflow="fold")
+        for seen in bursts:
+            table.add_row(seen.unit, str(seen.sighting), seen.source, seen.verdict,
+                          f"{seen.leopard:.2f}")  # fmt: skip
+    else:
+        for name in ("verdict", "bursts"):
+            table.add_column(name)
+        for verdict, count in Counter(seen.verdict for seen in bursts).most_common():
+            table.add_row(verdict, str(count))
+    return table
+
+
+def _items_of(seen: Seen) -> list[str]:
+    head = f"{seen.unit}-{seen.sighting:06d}"
+    return [f"{head}-sighting-0"] + [f"{head}-frame-{n}" for n in range(1, seen.frames + 1)]
+
+
+def _bursts(unit: str, events: Iterable[Event]) -> tuple[list[Seen], int]:
+    bursts: list[Seen] = []
+    source, lost = "", 0
+    for event in events:
+        values = event.values
+        if event.name == "shown":
+            source = unquote(values["source"])
+        elif event.name == "burst_lost":
+            lost += 1
+        elif event.name == "burst":
+            bursts.append(Seen(unit, int(values["sighting"]), source, values["verdict"],
+                               float(values["leopard"]), int(values["frames"])))  # fmt: skip
+    return bursts, lost
+
+
+def _stored(database: Path, unit: str) -> tuple[dict[str, list[str]], dict[int, float]]:
+    """What the base has of a unit: item -> hashes; and each sighting's edge in unix seconds."""
+    stored: dict[str, list[str]] = {}
+    db = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        rows = db.execute("SELECT sighting, kind, idx, sha256 FROM item WHERE unit = ?", (unit,))
+        for sighting, kind, index, sha256 in rows:
+            stored.setdefault(f"{unit}-{sighting:06d}-{kind}-{index}", []).append(sha256)
+        edges_s = dict(
+            db.execute("SELECT sighting, time_s FROM sighting WHERE unit = ?", (unit,)).fetchall()
+        )
+    finally:
+        db.close()
+    return stored, edges_s

@@ -1,0 +1,207 @@
+"""`rosette demo`: broker, base and traps as processes on this machine, with virtual hardware.
+
+Promises that the processes are the real daemons; that the result is read from what is on the disks
+at the end; that no process and, without `keep`, no file is left behind, also after Ctrl-C. Does not
+prove anything about a radio, a Pi's camera or real animals.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from firmware import loop
+from firmware.broker import Broker
+from firmware.demo.broker import BrokerFailed, private_broker
+from firmware.demo.cards import plan_card, render_cards
+from firmware.demo.processes import Child, Children
+from firmware.demo.report import Trap, read_trap, summary, verdicts
+from firmware.demo.watch import Unit, outbox_of, watch
+from firmware.sim.link import LossyLink
+from firmware.wire.ids import format_unit
+
+EVERY_S = 3.0
+BURST_FRAMES = 3
+
+
+class DemoFailed(Exception):
+    """The demo could not be run at all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to show; see `rosette demo --help`."""
+
+    traps: int
+    events: int
+    frames: Path | None
+    loss: float
+    headless: bool
+    seed: int
+    embedded: bool
+    keep: Path | None
+
+
+def run(plan: Plan) -> int:
+    """The whole demo. Exit status: 0 only if every leopard-positive item arrived exactly once;
+    130 when interrupted."""
+    console = Console(width=None if plan.headless is False else 110)
+    with workspace(plan.keep) as folder:
+        cards = _cards(plan, folder, console)
+        try:
+            with system(plan, folder, cards, console) as (base, units):
+                outcome = watch(base, units, console)
+                traps = [_read(base, unit, folder) for unit in units]
+                _report(traps, console, plan)
+                if outcome == "delivered" and not plan.headless:
+                    _stay(folder, console)
+        except (BrokerFailed, OSError) as error:
+            raise DemoFailed(str(error)) from error
+    if outcome == "interrupted":
+        return 130
+    return 0 if outcome == "delivered" and all(trap.delivered for trap in traps) else 1
+
+
+@contextlib.contextmanager
+def workspace(keep: Path | None) -> Iterator[Path]:
+    """A folder for the run: temporary, or `keep`, which must not exist. Raises DemoFailed."""
+    if keep is None:
+        folder = Path(tempfile.mkdtemp(prefix="rosette-demo-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    try:
+        keep.mkdir(parents=True)
+    except OSError as error:
+        raise DemoFailed(f"{keep} cannot be made anew: {error.strerror}; name another") from error
+    yield keep
+
+
+@contextlib.contextmanager
+def system(
+    plan: Plan, folder: Path, cards: Sequence[Path], console: Console
+) -> Iterator[tuple[Child, list[Unit]]]:
+    """Everything running: the base and the units. Ends it all on the way out."""
+    with contextlib.ExitStack() as stack:
+        broker = stack.enter_context(
+            private_broker(folder / "broker", threading.Event().wait, embedded=plan.embedded)
+        )
+        console.print(f"broker: {broker.name}; base and {plan.traps} traps are starting")
+        children = Children(folder)
+        stack.callback(children.stop)
+        config = folder / "base.toml"
+        config.write_text(base_config(folder / "base", broker.address))
+        base = children.start("base", "firmware", "base", "run", "--config", str(config))
+        units = []
+        for number, card in enumerate(cards, 1):
+            address = broker.address
+            if plan.loss:
+                rng = np.random.default_rng(plan.seed + number)
+                link = stack.enter_context(
+                    LossyLink(address.host, address.port, plan.loss, rng, silence_s=2.0)
+                )
+                address = replace(address, host=link.host, port=link.port)
+            units.append(_start_unit(plan, folder, number, card, address, children))
+        yield base, units
+
+
+def base_config(data_dir: Path, broker: Broker) -> str:
+    """A base's config file."""
+    return f"{_mqtt(broker, 'base')}\n[store]\ndata_dir = '{data_dir}'\n"
+
+
+def trap_config(unit: str, data_dir: Path, broker: Broker) -> str:
+    """A unit's config file, with the patience of a demo."""
+    return (
+        f"{_mqtt(broker, unit)}\n[unit]\nid = '{unit}'\ndata_dir = '{data_dir}'\n"
+        "[pir]\nquiet_s = 0.5\nbursts_per_hour = 3600\n"
+        f"[camera]\nframes = {BURST_FRAMES}\ninterval_s = 0.2\n"
+        "[classifier]\nthreads = 1\n[archive]\nmin_free_mb = 10\n"
+        "[uplink]\nretry_least_s = 0.2\nretry_most_s = 2.0\nreceipt_timeout_s = 5.0\n"
+    )
+
+
+def _mqtt(broker: Broker, name: str) -> str:
+    return (
+        f"[mqtt]\nhost = '{broker.host}'\nport = {broker.port}\n"
+        f"protocol = '{broker.protocol}'\nusername = '{name}'\n"
+    )
+
+
+def _start_unit(
+    plan: Plan, folder: Path, number: int, card: Path, broker: Broker, children: Children
+) -> Unit:
+    unit = format_unit(number)
+    config, data_dir = folder / f"{unit}.toml", folder / unit
+    config.write_text(trap_config(unit, data_dir, broker))
+    data_dir.mkdir()
+    uplink = children.start(f"{unit}-uplink", "firmware", "trap", "uplink", "--config", str(config))
+    shuffle = plan.seed + number if plan.frames else 0  # a rendered card is played in order
+    capture = children.start(
+        f"{unit}-capture", "firmware.demo.unit", str(config), str(card), str(plan.events),
+        str(EVERY_S), str(shuffle),
+    )  # fmt: skip
+    return Unit(unit, data_dir / "outbox.sqlite", uplink, capture)
+
+
+def _cards(plan: Plan, folder: Path, console: Console) -> list[Path]:
+    if plan.frames is not None:
+        console.print(f"pictures: yours, from {plan.frames}")
+        return [plan.frames] * plan.traps
+    console.print("pictures: rendered, not real; they say nothing about accuracy in the field")
+    cards = [folder / "cards" / str(number) for number in range(1, plan.traps + 1)]
+    shoots = [
+        shoot
+        for number, card in enumerate(cards, 1)
+        for shoot in plan_card(card, plan.events, plan.seed + number)
+    ]
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("rendering scenes", total=len(shoots))
+        render_cards(shoots, BURST_FRAMES, lambda n: progress.advance(task, n))
+    return cards
+
+
+def _read(base: Child, unit: Unit, folder: Path) -> Trap:
+    with outbox_of(unit) as outbox:
+        queued = outbox.rows()
+    pulses = sum(int(e.values["n"]) for e in unit.capture.events() if e.name == "pir_pulses")
+    return read_trap(unit.id, pulses, unit.capture.events(), base.events(), queued,
+                     folder / "base" / "base.sqlite")  # fmt: skip
+
+
+def _report(traps: Sequence[Trap], console: Console, plan: Plan) -> None:
+    console.print(verdicts(traps))
+    console.print(summary(traps))
+    expected = sum(len(trap.expected) for trap in traps)
+    missing = [item for trap in traps for item in trap.missing]
+    doubled = [item for trap in traps for item in trap.doubled]
+    lost = sum(trap.lost_bursts for trap in traps)
+    if not expected:
+        console.print("no leopard was seen, so there was nothing to prove")
+    console.print(
+        f"leopard-positive items: {expected} expected, {expected - len(missing)} at the base, "
+        f"{len(missing)} missing, {len(doubled)} doubled; bursts lost to bad pictures: {lost}"
+    )
+    if plan.frames is None:
+        console.print("The scenes were rendered. For accuracy on real frames see models/README.md.")
+
+
+def _stay(folder: Path, console: Console) -> None:
+    """Keep the system up to be looked at until Ctrl-C."""
+    console.print(
+        f"\nThe system keeps running. Look at it from another terminal:\n"
+        f"  rosette base list --config {folder / 'base.toml'}\n"
+        f"  rosette outbox stats --config {folder / 'T0001.toml'}\nCtrl-C ends it."
+    )
+    events = loop.Events()
+    with loop.stop_on_signals(events):
+        loop.run(lambda event: None, events)
