@@ -25,6 +25,7 @@ def pose(kind: str, walked_m: float) -> list[Part]:
 def _quadruped(build: Build, cycles: float) -> list[Part]:
     width = max(r for _, _, r in build.torso) * 0.62
     bob = 0.012 * build.front.y * math.sin(4 * math.pi * cycles)
+    nod = bob - 0.11 * build.front.y * (0.5 + 0.5 * math.sin(1.7 * cycles))
     legs = {
         name: _leg(name, build.front if "front" in name else build.hind, build, cycles + offset)
         for name, offset in _WALK.items()
@@ -32,11 +33,11 @@ def _quadruped(build: Build, cycles: float) -> list[Part]:
     tail = _part("tail", _swing_tail(build.tail, cycles), rest=_straight_tail(build.tail))
     body = [
         _part("torso", _lift(build.torso, bob), build.torso, pieces=4),
-        _part("neck", _lift(build.neck, 1.6 * bob), build.neck),
-        _part("head", _lift(build.head, 2 * bob), build.head, 0.02),
+        _part("neck", _stretch(build.neck, bob, nod), build.neck),
+        _part("head", _lift(build.head, nod), build.head, 0.02),
     ]
     ear_m = 0.55 * build.head[0][2]
-    ear = _lift(build.ear, 2 * bob)
+    ear = _lift(build.ear, nod)
     return [
         _shift(legs["far_hind"], -width), _shift(legs["far_front"], -width),
         _part("ear", tuple((x + 0.03, y, r) for x, y, r in ear), build.ear, -ear_m),
@@ -57,6 +58,14 @@ def _shift(part: Part, depth_m: float) -> Part:
 
 def _lift(nodes: tuple[Node, ...], up_m: float) -> tuple[Node, ...]:
     return tuple((x, y + up_m, r) for x, y, r in nodes)
+
+
+def _stretch(nodes: tuple[Node, ...], first_m: float, last_m: float) -> tuple[Node, ...]:
+    """Lifts the first node and the last by their own amounts, and those between by a share."""
+    last = len(nodes) - 1
+    return tuple(
+        (x, y + first_m + (last_m - first_m) * i / last, r) for i, (x, y, r) in enumerate(nodes)
+    )
 
 
 def _swing_tail(tail: tuple[Node, ...], cycles: float) -> tuple[Node, ...]:

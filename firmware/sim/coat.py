@@ -89,13 +89,26 @@ def _laplacian(field: Array, padded: Array) -> Array:
 
 
 def _seeded(
-    rng: np.random.Generator, shape: tuple[int, ...], share: float = 0.06, dash: int = 2
+    rng: np.random.Generator, shape: tuple[int, ...], share: float = 0.06
 ) -> tuple[Array, Array]:
-    """Bare skin with random dashes of v, two cells wide and `dash` high: a Gray-Scott start."""
-    columns = np.arange(shape[1]) // 2
-    stagger = rng.integers(0, dash, columns[-1] + 1)[columns]
-    rows = (np.arange(shape[0])[:, None] + stagger) // dash
-    specks = rng.random((shape[0] // dash + 2, columns[-1] + 1))[rows, columns] < share
+    """Bare skin with random specks of v, two cells wide: a Gray-Scott start."""
+    coarse = rng.random((shape[0] // 2 + 1, shape[1] // 2 + 1)) < share
+    return _sown(np.repeat(np.repeat(coarse, 2, 0), 2, 1)[: shape[0], : shape[1]])
+
+
+def _dashes(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Bare skin with upright dashes of v, evenly spread but never in line."""
+    specks = np.zeros(shape, bool)
+    for column in range(0, shape[1] - 4, 7):
+        row = int(rng.integers(-30, 0))
+        while row < shape[0]:
+            length, left = int(rng.integers(14, 44)), column + int(rng.integers(0, 4))
+            specks[max(0, row) : max(0, row + length), left : left + 2] = True
+            row += length + int(rng.integers(8, 26))
+    return _sown(specks)
+
+
+def _sown(specks: NDArray[np.bool_]) -> tuple[Array, Array]:
     return np.where(specks, 0.4, 1).astype(np.float32), np.where(specks, 0.9, 0).astype(np.float32)
 
 
@@ -162,7 +175,7 @@ def stripes(individual: int, flank: str) -> Array:
     """Dark marks in 0..1 for one flank of a tiger: upright dashes grown until they nearly meet."""
     rng, fine = np.random.default_rng([individual, flank == "left", 293]), _fine_shape()
     x, _ = skin_grid(_CELL_M)
-    _, v = gray_scott(*_seeded(rng, x.shape, 0.24, 24), 0.037, 0.0632, 420, 0.9)
+    _, v = gray_scott(*_dashes(rng, x.shape), 0.037, 0.0638, 260, 0.9)
     bend = _warp(rng, _warp(rng, enlarge(v, fine), 9, 34), 16, 110)
     thick = 0.03 * value_noise(rng, fine, 18)  # stripes swell and taper
     return smoothstep(0.0, 0.07, bend - 0.15 + thick)

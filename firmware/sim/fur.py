@@ -38,7 +38,7 @@ PALETTES = {
     "deer": Palette((122, 98, 72), (140, 114, 84), (190, 174, 150), (116, 92, 66),
                     (232, 228, 220), (60, 46, 36), 0.72),
     "wild_boar": Palette((52, 46, 42), (72, 64, 56), (88, 78, 66), (44, 38, 34),
-                         (30, 28, 26), (28, 26, 24), 0.42),
+                         (30, 28, 26), (28, 26, 24), 0.34),
     "fox": Palette((178, 96, 42), (196, 116, 58), (228, 220, 210), (52, 38, 30),
                    (240, 236, 230), (40, 30, 24), 0.84),
     "raccoon_dog": Palette((104, 92, 76), (138, 122, 100), (96, 80, 64), (44, 36, 30),
@@ -151,11 +151,13 @@ def _clothes(individual: int, drawing: Drawing, masks: _Masks) -> Hide:
     jacket = _JACKETS[individual % len(_JACKETS)]
     coat = np.broadcast_to(linear(jacket), (*drawing.cover.shape, 3)).astype(np.float32)
     bright = np.full(drawing.cover.shape, 0.35 + 0.1 * (individual % 5), np.float32)
-    coat = _mix(coat, palette.legs, masks["leg"] * 1.0)
+    trousers = masks["leg"] | (masks["torso"] & (drawing.skin_y < 0.95))
+    coat = _mix(coat, palette.legs, trousers * 1.0)
     coat = _mix(coat, _JACKETS[(individual + 2) % len(_JACKETS)], masks["pack"] * 1.0)
-    hat = masks["head"] * (drawing.skin_y > 1.68)
-    face = masks["head"] & ~hat.astype(bool)
+    hat = masks["head"] & (drawing.skin_y > 1.68)
+    face = masks["head"] & ~hat
     hand = masks["arm"] & (drawing.skin_y < 0.9)
     coat = _mix(coat, palette.dark, (face | hand) * 1.0)
+    bright = np.where(trousers | hat, 0.5 * bright, bright)
     bright = np.where(face | hand, 0.75, bright).astype(np.float32)
     return Hide(coat, bright, np.zeros_like(bright))

@@ -41,7 +41,8 @@ def add_visitor(
     facing = 1 if visit.heading == "right" else -1
     scale = site.px_per_m(distance_m)
     x_px = visit.start_x * site.width + facing * walked_m * math.cos(yaw) * scale
-    place = View(x_px, site.ground_row(distance_m), scale, facing, math.cos(yaw))
+    grown = 1 + 0.07 * math.sin(2.4 * visit.individual)  # adults are not all of one size
+    place = View(x_px, site.ground_row(distance_m), grown * scale, facing, math.cos(yaw))
     stepped_m = walked_m + 0.37 * visit.individual  # so that visits do not all start in step
     parts = pose(visit.kind, stepped_m)
     drawing = draw(parts, place, (site.height, site.width), _ruffle())
