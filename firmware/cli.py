@@ -150,12 +150,16 @@ def trap_capture(file: Path, log_level: str) -> None:
 @_log_option
 def trap_uplink(file: Path, log_level: str) -> None:
     """Daemon 2: from the queue to the base's receipt."""
+    from firmware.trap.outbox import OutboxError
     from firmware.trap.settings import TrapSettings
     from firmware.trap.uplink import daemon
 
     settings = _load(file, TrapSettings)
     log_to_stderr(log_level)
-    raise SystemExit(daemon.main(settings))
+    try:
+        daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
+    except (OutboxError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.group()

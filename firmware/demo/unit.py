@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,6 +55,11 @@ class CardCamera:
         self._camera.close()
 
 
+def short(script: Script, high_s: float) -> Script:
+    """The pulses of a sensor whose hold time is turned down, so that they stay apart."""
+    return tuple(replace(pulse, high_s=min(pulse.high_s, high_s)) for pulse in script)
+
+
 def play(script: Script, settings: TrapSettings, events: loop.Events) -> PirPlayer:
     """A player for the script on the daemon's own pin; puts `Stop` behind the last edge."""
     pin = Device.pin_factory.pin(settings.pir.pin)
@@ -75,7 +81,7 @@ def main(arguments: list[str]) -> int:
     Device.pin_factory = MockFactory()
     events, stop = loop.Events(), threading.Event()
     rng = np.random.default_rng(int(seed))
-    script = regular(int(pulses), float(every_s), rng)
+    script = short(regular(int(pulses), float(every_s), rng), float(every_s) / 3)
     with loop.stop_on_signals(events):
         camera = CardCamera(Path(card), int(seed), stop)
         with play(script, settings, events):
