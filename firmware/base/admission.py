@@ -163,6 +163,8 @@ def check_picture(body: bytes, content_type: str, max_pixels: int) -> None:
                 return  # an older Pillow cannot read it, and the picture is not to blame
             with Image.open(io.BytesIO(body), formats=(form,)) as image:
                 width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise _Oversized(str(error)) from error
     # Pillow names no set of errors for damaged files, and one picture must not end the receiver.
     except Exception as error:
         raise WireError(f"picture cannot be read as {form}: {type(error).__name__}") from error

@@ -12,6 +12,7 @@ keeps no state of its own between runs.
 """
 
 import logging
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -214,6 +215,9 @@ class Receiver:
     def _reconnect(self) -> None:
         try:
             self._link = self._connect()
+        except (FileNotFoundError, PermissionError, ssl.SSLCertVerificationError) as error:
+            self._complain(str(error), logging.ERROR)  # time alone will not mend it
+            self._back_off()
         except OSError as error:
             self._complain(str(error), logging.WARNING)
             self._back_off()

@@ -34,7 +34,7 @@ class ReceiverSettings:
         least=7, most=3650,
     )  # fmt: skip
     in_flight: int = setting(
-        32, help="messages taken before the first of them is stored, and most in one commit",
+        16, help="messages taken before the first of them is stored, and most in one commit",
         least=1, most=1000,
     )  # fmt: skip
     batch_mb: int = setting(
@@ -44,7 +44,7 @@ class ReceiverSettings:
         8.0, help="a larger picture is rejected for good", least=0.1, most=200
     )
     max_packet_mb: int = setting(
-        16, help="a larger message is not even read: the broker drops it (MQTT 5)",
+        20, help="a larger message is not even read: the broker drops it (MQTT 5)",
         least=1, most=250,
     )  # fmt: skip
     max_megapixels: int = setting(

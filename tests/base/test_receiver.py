@@ -55,7 +55,7 @@ class Station:
         self.stored: dict[tuple[str, str], Arrival] = {}
         self.batches: list[int] = []
         self.store_error: StoreError | None = None
-        self.broker_there = True
+        self.connect_error: OSError | None = None
         self.clock_s = 50.0
         self.receiver = Receiver(
             self.put, self.connect, settings, lambda: 1.8e9, lambda: self.clock_s
@@ -77,8 +77,8 @@ class Station:
         return "conflict" if known else "stored"
 
     def connect(self) -> FakeLink:
-        if not self.broker_there:
-            raise ConnectionRefusedError(111, "Connection refused")
+        if self.connect_error:
+            raise self.connect_error
         self.links.append(FakeLink(self.done))
         return self.links[-1]
 
@@ -281,7 +281,7 @@ def test_an_absent_broker_is_tried_again_ever_more_slowly_and_complained_of_once
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     station = Station()
-    station.broker_there = False
+    station.connect_error = ConnectionRefusedError(111, "Connection refused")
     waits = [station.receiver.step(None)]
     for _ in range(5):
         assert waits[-1] is not None
@@ -289,7 +289,7 @@ def test_an_absent_broker_is_tried_again_ever_more_slowly_and_complained_of_once
     assert waits == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     assert station.later(7.5) == 0.5
     assert [r.levelname for r in caplog.records] == ["WARNING"]
-    station.broker_there = True
+    station.connect_error = None
     assert station.later(0.5) is None
     station.receiver.step(Up(station.link))
     assert station.receiver.step(Down(station.link, "Keep alive timeout")) == 1.0
@@ -302,6 +302,16 @@ def test_a_broker_that_does_not_want_us_is_an_error(
         station.receiver.step(Down(station.link, "connection refused: Not authorized", True))
         station.later(10.0)
     assert [r.levelname for r in caplog.records] == ["ERROR"]
+
+
+def test_a_missing_certificate_is_an_error_that_names_the_file(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    station = Station()
+    station.connect_error = FileNotFoundError(2, "No such file or directory", "/etc/ca.crt")
+    assert station.receiver.step(None) == 1.0
+    assert [r.levelname for r in caplog.records] == ["ERROR"]
+    assert "/etc/ca.crt" in caplog.text
 
 
 def test_what_was_heard_before_the_link_broke_is_stored_but_acknowledged_to_nobody_else(

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -236,6 +237,21 @@ def test_a_broker_that_comes_late_or_is_killed_is_found_again(
             mosquitto.kill()
             station.log_until("link_down")
     assert items(tmp_path) == [str(FRAME)]
+
+
+def test_a_full_disk_costs_only_time(mosquitto: PrivateBroker, tmp_path: Path) -> None:
+    with base(mosquitto, tmp_path) as station, FieldUnit(mosquitto.address) as unit:
+        station.log_until("link_up")
+        _, hard = resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (50_000, hard))
+        unit.publish(*frame(more=100_000))
+        station.log_until("store_failing")
+        unit.publish(*frame(ItemId(7, 2, "frame", 1), more=100_000))
+        assert unit.receipts.empty()
+        resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        receipts = {unit.next_receipt().item for _ in range(2)}
+        station.log_until("store_back")
+    assert len(receipts) == len(items(tmp_path)) == 2
 
 
 def test_a_unit_s_status_reaches_the_store(mosquitto: PrivateBroker, tmp_path: Path) -> None:
