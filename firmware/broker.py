@@ -60,6 +60,9 @@ def make_client(broker: Broker, client_id: str, *, clean: bool, manual_ack: bool
         reconnect_on_failure=False,
         manual_ack=manual_ack,
     )
+    for file in (broker.ca_file, broker.cert_file, broker.key_file, broker.password_file):
+        if file is not None:
+            file.open("rb").close()  # ssl's own error does not say which file
     if broker.ca_file is not None:
         context = ssl.create_default_context(cafile=str(broker.ca_file))
         context.minimum_version = ssl.TLSVersion.TLSv1_2

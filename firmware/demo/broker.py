@@ -105,7 +105,7 @@ def _mosquitto(directory: Path, address: Broker, binary: str) -> PrivateBroker:
         # Without these a killed broker forgets what it has acknowledged.
         "autosave_on_changes true",
         "autosave_interval 1",
-        "max_queued_messages 0",
+        "max_queued_messages 1000000",  # 0, for no limit, is broken in many 2.0.x
         "max_inflight_messages 100",
         "log_type warning",
         "log_type error",
