@@ -43,7 +43,6 @@ __all__ = ["Item", "Outbox", "OutboxCorrupt", "OutboxError", "OutboxFull", "Row"
 log = logging.getLogger(__name__)
 
 STORED_ROWS_KEPT = 10_000
-_ROW_BYTES = 1024  # generous: an item's row, its index entries, and half-filled pages
 
 
 class Outbox:
@@ -81,19 +80,18 @@ class Outbox:
         digest = hashlib.sha256(body).hexdigest()
 
         def work(db: sqlite3.Connection) -> list[tuple[str, int, int]]:
-            known = "SELECT 1 FROM item WHERE id = ? AND sha256 = ?"
-            if db.execute(known, (str(item), digest)).fetchone():
-                return []
-            evicted = self._make_room(db, len(body), priority)
-            row = db.execute(
+            done = db.execute(
                 "INSERT INTO item (id, sha256, content_type, priority, size_bytes, created_s)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id, sha256) DO NOTHING",
                 (str(item), digest, content_type, priority, len(body), now_s),
-            ).lastrowid
+            )
+            if done.rowcount == 0:
+                return []
+            row = done.lastrowid or 0
             db.execute("INSERT INTO body VALUES (?, ?)", (row, body))
-            old = (row or 0) - STORED_ROWS_KEPT
-            db.execute("DELETE FROM item WHERE state = 'stored' AND row < ?", (old,))
-            return evicted
+            old = (row - STORED_ROWS_KEPT,)
+            db.execute("DELETE FROM item WHERE state = 'stored' AND row < ?", old)
+            return self._make_room(db, row, priority)
 
         for lost, lost_priority, size_bytes in self._file.write(work):
             log.error(
@@ -208,12 +206,14 @@ class Outbox:
         return bool(found)
 
     def _make_room(
-        self, db: sqlite3.Connection, body_bytes: int, priority: int
+        self, db: sqlite3.Connection, new_row: int, priority: int
     ) -> list[tuple[str, int, int]]:
-        """What had to go for a new body, as (id, priority, bytes)."""
+        """What has to go for a row that is in already, as (id, priority, bytes)."""
         evicted: list[tuple[str, int, int]] = []
-        while used_bytes(db) + body_bytes + _ROW_BYTES > self._max_bytes:
-            found = db.execute(_LEAST_IMPORTANT, {"least": max(1, priority)}).fetchone()
+        while used_bytes(db) > self._max_bytes:
+            found = db.execute(
+                _LEAST_IMPORTANT, {"least": max(1, priority), "new": new_row}
+            ).fetchone()
             if found is None:
                 raise OutboxFull(
                     f"{self._file.path} holds its limit of {self._max_bytes} bytes and nothing in"
@@ -237,7 +237,8 @@ _LEAST_IMPORTANT = """
 SELECT row, id, priority, size_bytes FROM item WHERE row = coalesce(
     (SELECT row FROM item WHERE state = 'rejected' AND priority >= 1 ORDER BY row LIMIT 1),
     (SELECT row FROM item WHERE state = 'waiting' AND priority >= :least AND priority =
-        (SELECT max(priority) FROM item WHERE state = 'waiting') ORDER BY row LIMIT 1))
+        (SELECT max(priority) FROM item WHERE state = 'waiting') AND row <> :new
+        ORDER BY row LIMIT 1))
 """
 
 

@@ -6,8 +6,9 @@ Promises
 - At most `in_flight` items and, but for one item, `BYTES_IN_FLIGHT` are out at once: paho keeps
   copies, the smallest Pi has 512 MB, and an alert must not queue behind minutes of pictures.
 - What fails is tried again after a doubling, jittered wait: the link after it broke, an item after
-  no receipt came. While the base is silent or the broker refuses, only one item at a time goes
-  out, so a base that is away for a week does not come back to a thousand copies.
+  no receipt came. Until the next receipt only one item at a time goes out then: a base that is away
+  for a week does not come back to a thousand copies, and a link that breaks every few seconds still
+  gets something through.
 - It sleeps: one look at the outbox every `POLL_S` while the link is up and idle, none else.
 - An outbox that fails (full or read-only disk) is told once and tried again; nothing is sent
   meanwhile, since an attempt that is not on the card does not count.
@@ -210,6 +211,7 @@ class Uplink:
         for sent in list(self._flight.values()):
             if sent.session != self._session:
                 self._later(sent, self._backoff_s(sent.attempts))
+                self._setbacks = max(self._setbacks, 1)
             elif now_s >= sent.until_s:
                 self.counts["unanswered"] += 1
                 log.warning("receipt_missing item=%s attempts=%d", sent.id, sent.attempts)

@@ -243,6 +243,20 @@ def test_a_broken_link_puts_items_back_and_comes_up_again_after_growing_waits(
     assert {record.levelno for record in events(caplog, "link_down")} == {logging.WARNING}
 
 
+def test_after_a_break_one_item_goes_first_until_a_receipt_shows_that_the_link_holds(
+    up: Bench,
+) -> None:
+    for sighting in range(9):
+        up.put(sighting)
+    up.run(1)
+    up.hear(Down(up.link.opened, "connection lost"))
+    up.run(5)
+    up.hear(Up(up.link.opened))
+    assert len(up.link.sent) == 4 + 1
+    up.answer(up.link.sent[4])
+    assert len(up.link.sent) == 4 + 1 + 4
+
+
 def test_a_session_that_says_nothing_is_given_up(bench: Bench) -> None:
     bench.run(OPEN_S + 5)
     assert bench.link.opened == 2
@@ -407,4 +421,5 @@ def test_a_wall_clock_that_jumps_by_years_delays_nothing(up: Bench, jump_s: floa
     up.run(10)
     up.hear(Up(up.link.opened))
     up.run(30)
+    up.answer(up.link.sent[2])
     assert [item.id.sighting for item in up.link.sent[2:]] == [1, 2]
