@@ -119,9 +119,8 @@ def _picture(message: Message, received_s: float, limits: Limits) -> Arrival:
         raise _Oversized(f"picture of {size_bytes} bytes is over {limits.max_item_bytes}")
     picture = unpack_picture(message.payload)
     check_picture(picture.body, picture.content_type, limits.max_pixels)
-    return Arrival(
-        message.topic, received_s, picture.content_type, picture.sha256, picture.body
-    )  # fmt: skip
+    kind = picture.content_type
+    return Arrival(message.topic, received_s, kind, picture.sha256, picture.body)
 
 
 def _record(message: Message, received_s: float, item: ItemId) -> Arrival:

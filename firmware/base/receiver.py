@@ -68,9 +68,7 @@ class Receiver:
         self._put = put
         self._connect = connect
         self._settings = settings
-        self._limits = Limits(
-            int(settings.max_item_mb * 10**6), settings.max_megapixels * 10**6
-        )  # fmt: skip
+        self._limits = Limits(int(settings.max_item_mb * 10**6), settings.max_megapixels * 10**6)
         self._now = now
         self._elapsed = elapsed
         self._link: Link | None = None
@@ -170,9 +168,8 @@ class Receiver:
     def _answer_refused(self, refusal: Refused) -> None:
         if refusal.item is not None:
             reason = str(refusal)[:MAX_REASON_CHARS]
-            self._send(
-                refusal.item, Receipt(str(refusal.item), refusal.sha256, "rejected", reason)
-            )  # fmt: skip
+            receipt = Receipt(str(refusal.item), refusal.sha256, "rejected", reason)
+            self._send(refusal.item, receipt)
 
     def _send(self, item: ItemId, receipt: Receipt) -> None:
         if self._link is not None:  # else the unit sends again, and is answered then

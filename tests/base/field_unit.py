@@ -25,9 +25,8 @@ class FieldUnit:
         name = format_unit(unit)
         self._broker = broker
         self._unit = unit
-        self._client = make_client(
-            replace(broker, username=name), name, clean=True, manual_ack=False
-        )  # fmt: skip
+        me = replace(broker, username=name)
+        self._client = make_client(me, name, clean=True, manual_ack=False)
         self._client.on_connect = lambda c, *_: c.subscribe(receipt_topic(unit), 1)
         self._client.on_subscribe = lambda *_: self._subscribed.put(None)
         self._client.on_message = lambda c, u, m: self.receipts.put(
