@@ -7,7 +7,6 @@ does not carry the others.
 
 import dataclasses
 import json
-import logging
 import sys
 import time
 from pathlib import Path
@@ -16,9 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from firmware import __version__
+from firmware.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from firmware.trap.outbox import Outbox
+    from firmware.wire.ids import ItemId
 
 WIRE_VERSION = 1
 C = TypeVar("C")
@@ -194,7 +195,13 @@ def outbox_stats(file: Path) -> None:
 @click.option("--all", "everything", is_flag=True, help="All waiting and rejected items.")
 def outbox_retry(file: Path, items: tuple[str, ...], everything: bool) -> None:
     """Let waiting or rejected items go again at once."""
-    _each_item("retry", file, items, everything)
+    if bool(items) == everything:
+        raise click.UsageError("name the items to retry, or give --all")
+    wanted = _item_ids(items)
+    with _outbox(file) as queue:
+        _require(queue, wanted)
+        count = queue.retry() if everything else sum(queue.retry(item) for item in wanted)
+    click.echo(f"{count} will go again at once")
 
 
 @outbox.command(
@@ -204,7 +211,11 @@ def outbox_retry(file: Path, items: tuple[str, ...], everything: bool) -> None:
 @click.argument("items", nargs=-1, required=True)
 def outbox_drop(file: Path, items: tuple[str, ...]) -> None:
     """Give items up for good, by name. Their frames stay in the archive."""
-    _each_item("drop", file, items, False)
+    wanted = _item_ids(items)
+    with _outbox(file) as queue:
+        _require(queue, wanted)
+        count = sum(queue.drop(item) for item in wanted)
+    click.echo(f"{count} dropped")
 
 
 @main.group()
@@ -292,14 +303,6 @@ def _names_a_store(file: Path) -> bool:
         return False  # loading says what is wrong
 
 
-def log_to_stderr(level: str) -> None:
-    """Log `event key=value` lines, UTC, from this level on."""
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)sZ %(levelname)s %(message)s"
-    )
-    logging.Formatter.converter = time.gmtime
-
-
 def _outbox(file: Path) -> "Outbox":
     from firmware.trap.outbox import Outbox, OutboxError
     from firmware.trap.settings import TrapSettings
@@ -314,21 +317,18 @@ def _outbox(file: Path) -> "Outbox":
         raise click.ClickException(str(error)) from error
 
 
-def _each_item(action: str, file: Path, items: tuple[str, ...], everything: bool) -> None:
+def _item_ids(items: tuple[str, ...]) -> list["ItemId"]:
     from firmware.wire.errors import WireError
     from firmware.wire.ids import ItemId
 
-    if not items and not everything:
-        raise click.UsageError(f"name the items to {action}, or give --all")
     try:
-        wanted = [ItemId.parse(item) for item in items]
+        return [ItemId.parse(item) for item in items]
     except WireError as error:
         raise click.UsageError(str(error)) from error
-    with _outbox(file) as queue:
-        if everything:
-            wanted = [row.id for row in queue.rows() if row.state in ("waiting", "rejected")]
-        unknown = [item for item in wanted if not getattr(queue, action)(item)]
-    click.echo(f"{action}: {len(wanted) - len(unknown)} items")
-    if unknown:
-        names = ", ".join(str(item) for item in unknown)
-        raise click.ClickException(f"no such waiting or rejected item: {names}")
+
+
+def _require(queue: "Outbox", items: list["ItemId"]) -> None:
+    """Complain of items that the outbox does not have, before anything is done."""
+    known = {row.id for row in queue.rows()}
+    if unknown := [str(item) for item in items if item not in known]:
+        raise click.ClickException(f"not in the outbox: {', '.join(unknown)}; see `outbox list`")

@@ -33,14 +33,14 @@ def find(path: tuple[str, ...]) -> click.Command:
     return command
 
 
-@pytest.mark.parametrize("path", commands(main), ids=" ".join)
+@pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
 def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
     command = find(path)
     assert command.help
     assert (command.epilog or "").startswith(f"Example: rosette {' '.join(path)}")
 
 
-@pytest.mark.parametrize("path", commands(main), ids=" ".join)
+@pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
 def test_every_command_is_in_the_readme(path: tuple[str, ...]) -> None:
     group, last = " ".join(path[:-1]), path[-1]
     row = rf"\| `rosette {group} ?{last}\b" if group else rf"\| `rosette {last}\b"

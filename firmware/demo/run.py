@@ -24,6 +24,7 @@ from firmware.demo.cards import plan_card, render_cards
 from firmware.demo.processes import Child, Children
 from firmware.demo.report import Trap, read_trap, summary, verdicts
 from firmware.demo.watch import Unit, outbox_of, watch
+from firmware.sim.card import find_bursts
 from firmware.sim.link import LossyLink
 from firmware.wire.ids import format_unit
 
@@ -54,8 +55,8 @@ def run(plan: Plan) -> int:
     130 when interrupted."""
     console = Console(width=None if plan.headless is False else 110)
     with workspace(plan.keep) as folder:
-        cards = _cards(plan, folder, console)
         try:
+            cards = _cards(plan, folder, console)
             with system(plan, folder, cards, console) as (base, units):
                 outcome = watch(base, units, console)
                 traps = [_read(base, unit, folder) for unit in units]
@@ -155,6 +156,7 @@ def _start_unit(
 
 def _cards(plan: Plan, folder: Path, console: Console) -> list[Path]:
     if plan.frames is not None:
+        find_bursts(plan.frames)  # says now, and clearly, if there is nothing in it
         console.print(f"pictures: yours, from {plan.frames}")
         return [plan.frames] * plan.traps
     console.print("pictures: rendered, not real; they say nothing about accuracy in the field")

@@ -20,6 +20,7 @@ from gpiozero.pins.mock import MockFactory
 
 from firmware import loop
 from firmware.config import load
+from firmware.logs import log_to_stderr
 from firmware.sim.camera import FolderCamera
 from firmware.sim.pir import PirPlayer, Script, regular
 from firmware.trap.capture import daemon
@@ -93,7 +94,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    from firmware.cli import log_to_stderr
-
     log_to_stderr("info")
     sys.exit(main(sys.argv[1:]))

@@ -63,7 +63,7 @@ class _Watcher:
             self._show(unit)
         captures = [unit.capture for unit in self._units]
         dead = [child for child in self._daemons if not child.alive]
-        dead += [child for child in captures if child.process.returncode]
+        dead += [child for child in captures if child.process.poll()]
         if dead:
             self._end("failed", f"{dead[0].name} has ended: {dead[0].last_line()}")
         elif not any(child.alive for child in captures) and all(map(_is_empty, self._units)):

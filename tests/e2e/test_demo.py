@@ -95,7 +95,7 @@ def test_the_demo_replays_real_bursts(tmp_path: Path, frames_dir: Path) -> None:
 
 
 def test_ctrl_c_ends_the_demo_without_remains(tmp_path: Path) -> None:
-    demo = start(tmp_path, "--headless", "--traps", "1", "--events", "50")
+    demo = start(tmp_path, "--headless", "--traps", "1", "--events", "8")
     assert demo.stdout is not None
     killer = threading.Timer(TIMEOUT_S, demo.kill)
     killer.start()

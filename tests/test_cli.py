@@ -1,0 +1,115 @@
+"""The `rosette` command: exit statuses, errors that help, and what it prints."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from firmware.cli import main
+from firmware.trap.outbox import Outbox
+from firmware.wire.ids import ItemId
+
+ROOT = Path(__file__).parent.parent
+
+
+def rosette(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def trap_file(tmp_path: Path) -> Path:
+    file = tmp_path / "trap.toml"
+    file.write_text(f"[mqtt]\nhost = 'h'\n[unit]\nid = 'T0007'\ndata_dir = '{tmp_path}'\n")
+    return file
+
+
+def put(tmp_path: Path, count: int) -> None:
+    with Outbox(tmp_path / "outbox.sqlite", 10**8) as outbox:
+        for index in range(1, count + 1):
+            outbox.put(ItemId(7, 1, "frame", index), b"x" * index, "image/jpeg", 2, 1.7e9)
+
+
+def test_a_bad_config_lists_every_problem_and_exits_2(tmp_path: Path) -> None:
+    file = tmp_path / "trap.toml"
+    file.write_text("[mqtt]\nhost = 'h'\nport = 0\n[unit]\nid = 'X'\ncolour = 1\n")
+    done = rosette("config", "check", str(file))
+    assert done.exit_code == 2
+    for problem in ("line 3: mqtt.port", "line 5: unit.id", "line 6: unit.colour", "data_dir"):
+        assert problem in done.output
+
+
+@pytest.mark.parametrize("sample", ["trap.toml", "base.toml"])
+def test_the_sample_configs_are_found_good(sample: str) -> None:
+    done = rosette("config", "check", str(ROOT / "deploy" / sample))
+    assert done.exit_code == 0, done.output
+    assert sample.removesuffix(".toml") in done.output
+
+
+@pytest.mark.parametrize(
+    "command", [("trap", "capture"), ("trap", "uplink"), ("base", "run"), ("outbox", "list")]
+)
+def test_a_missing_config_file_exits_2_and_names_it(command: tuple[str, ...]) -> None:
+    done = rosette(*command, "--config", "/nowhere/rosette.toml")
+    assert done.exit_code == 2
+    assert "/nowhere/rosette.toml" in done.output and "No such file" in done.output
+
+
+def test_bad_usage_exits_2(trap_file: Path) -> None:
+    assert rosette("outbox", "explode").exit_code == 2
+    assert rosette("outbox", "retry", "--config", str(trap_file)).exit_code == 2
+    assert rosette("outbox", "drop", "--config", str(trap_file), "nonsense").exit_code == 2
+    assert rosette("demo", "--traps", "0").exit_code == 2
+
+
+def test_an_outbox_that_is_not_there_yet_is_named(trap_file: Path, tmp_path: Path) -> None:
+    done = rosette("outbox", "list", "--config", str(trap_file))
+    assert done.exit_code == 1
+    assert str(tmp_path / "outbox.sqlite") in done.output
+    assert not (tmp_path / "outbox.sqlite").exists(), "looking must not make one"
+
+
+def test_the_outbox_is_listed_counted_retried_and_dropped(trap_file: Path, tmp_path: Path) -> None:
+    put(tmp_path, 3)
+    config = ("--config", str(trap_file))
+    lines = rosette("outbox", "list", *config, "--json").output.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [
+        "T0007-000001-frame-1", "T0007-000001-frame-2", "T0007-000001-frame-3",
+    ]  # fmt: skip
+    stats = json.loads(rosette("outbox", "stats", *config).output)
+    assert stats["items"]["waiting"] == 3
+    assert rosette("outbox", "drop", *config, "T0007-000001-frame-2").exit_code == 0
+    with Outbox(tmp_path / "outbox.sqlite", 10**8) as outbox:
+        outbox.rejected(ItemId(7, 1, "frame", 3), "test")
+    assert rosette("outbox", "retry", *config, "--all").exit_code == 0
+    stats = json.loads(rosette("outbox", "stats", *config).output)
+    assert (stats["items"]["waiting"], stats["items"]["rejected"]) == (2, 0)
+    missing = rosette("outbox", "drop", *config, "T0007-000001-frame-2")
+    assert missing.exit_code == 1 and "T0007-000001-frame-2" in missing.output
+
+
+def test_version_names_firmware_model_and_wire() -> None:
+    done = rosette("version")
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.output.splitlines()] == ["firmware", "model", "wire"]
+
+
+def test_trap_capture_without_a_camera_says_so_in_one_line(trap_file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "firmware", "trap", "capture", "--config", str(trap_file)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "picamera2" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_daemon_does_not_import_what_only_others_need() -> None:
+    program = (
+        "import sys, firmware.cli, firmware.trap.uplink.daemon\n"
+        "heavy = {'numpy', 'PIL', 'rich', 'gpiozero', 'ai_edge_litert'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, f"the uplink imports {done.stderr}"
