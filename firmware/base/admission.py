@@ -18,14 +18,14 @@ from typing import Literal
 from PIL import Image, features
 
 from firmware.base.store import Arrival
-from firmware.wire.errors import WireError
+from firmware.wire.errors import Damaged, WireError
 from firmware.wire.ids import ItemId, format_unit
 from firmware.wire.picture import CONTENT_TYPES, FORM, HEAD_BYTES, unpack_picture
 from firmware.wire.records import MAX_RECORD_BYTES, Sighting, Status, load_record
 from firmware.wire.topics import PICTURES, parse_status_topic, parse_up_topic
 
 JSON = "application/json"
-Reason = Literal["qos", "topic", "oversized", "picture", "record", "mismatch"]
+Reason = Literal["qos", "topic", "oversized", "picture", "record", "mismatch", "damaged"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FORMATS = {"image/jpeg": "JPEG", "image/webp": "WEBP", "image/avif": "AVIF"}
@@ -95,6 +95,8 @@ def admit(message: Message, received_s: float, limits: Limits) -> Arrival:
         else:
             arrival = _record(message, received_s, item)
         _check_properties(message, item, arrival)
+    except Damaged as error:  # no answer: the unit has the right bytes and sends them again
+        raise Refused("damaged", str(error)) from error
     except WireError as error:
         raise Refused(_reason(error, item), str(error), item, _announced(message)) from error
     return arrival

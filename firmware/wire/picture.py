@@ -12,7 +12,7 @@ property repeat it for other subscribers. Does not look into the picture itself.
 import hashlib
 from dataclasses import dataclass
 
-from firmware.wire.errors import WireError
+from firmware.wire.errors import Damaged, WireError
 
 FORM = 0x01
 HEAD_BYTES = 34
@@ -37,7 +37,7 @@ def pack_picture(body: bytes, content_type: str) -> bytes:
 
 
 def unpack_picture(payload: bytes) -> Picture:
-    """The inverse of `pack_picture`. Raises WireError, also when the hash does not match."""
+    """The inverse of `pack_picture`. Raises WireError; Damaged when the hash does not match."""
     if len(payload) <= HEAD_BYTES or payload[0] != FORM:
         raise WireError("picture has no head: expected form byte 0x01 and 34 bytes before the file")
     content_type = CONTENT_TYPES.get(payload[1])
@@ -46,5 +46,5 @@ def unpack_picture(payload: bytes) -> Picture:
     body = payload[HEAD_BYTES:]
     digest = hashlib.sha256(body).digest()
     if digest != payload[2:HEAD_BYTES]:
-        raise WireError(f"picture hash is wrong: says {payload[2:6].hex()}, is {digest[:4].hex()}")
+        raise Damaged(f"picture hash is wrong: says {payload[2:6].hex()}, is {digest[:4].hex()}")
     return Picture(content_type, digest.hex(), body)

@@ -85,12 +85,17 @@ def test_properties_may_repeat_the_truth_and_nothing_else() -> None:
     assert [refusal(lie).reason for lie in lies] == ["mismatch"] * 3
 
 
-def test_a_picture_with_a_wrong_hash_is_refused_by_the_hash_its_unit_knows() -> None:
+def test_a_picture_damaged_on_the_way_is_not_rejected_for_good() -> None:
     payload = bytearray(pack_picture(picture(), "image/jpeg"))
     payload[-1] ^= 1
     bad = refusal(Message(up_topic(FRAME), bytes(payload)))
+    assert (bad.reason, bad.item) == ("damaged", None)
+
+
+def test_what_is_no_picture_is_refused_by_the_hash_its_unit_knows() -> None:
+    bad = refusal(Message(up_topic(FRAME), pack_picture(b"<html>", "image/jpeg")))
     assert (bad.reason, bad.item) == ("picture", FRAME)
-    assert bad.sha256 == hashlib.sha256(picture()).hexdigest()
+    assert bad.sha256 == hashlib.sha256(b"<html>").hexdigest()
 
 
 def test_bad_records_are_refused_with_the_hash_of_what_came() -> None:
