@@ -15,7 +15,7 @@ import pytest
 from firmware.broker import Broker
 from firmware.loop import Events
 from firmware.trap.outbox import Item
-from firmware.trap.uplink.link import Answer, Down, LinkRefused, Refused, Up
+from firmware.trap.uplink.link import Answer, Down, LinkRefused, Refused, Unheard, Up
 from firmware.trap.uplink.mqtt import MqttLink
 from firmware.wire.ids import ItemId
 from tests.contract.brokers import (
@@ -184,6 +184,14 @@ def test_receipts_wait_at_the_broker_while_the_unit_is_away(tmp_path: Path) -> N
         link.open()
         said = [events.get(timeout=PATIENCE_S) for _ in range(2)]
         assert Answer(2, b"while you were away") in said and Up(2) in said
+
+
+def test_an_item_that_no_base_has_subscribed_to_is_known_to_be_unheard(tmp_path: Path) -> None:
+    with any_broker("mosquitto", tmp_path) as broker, link_to(broker.address) as (link, events):
+        link.open()
+        expect(events, Up)
+        token = link.send(item())
+        assert expect(events, Unheard) == Unheard(1, token)
 
 
 def test_a_broker_that_crashes_gives_down_and_after_its_restart_a_new_session(

@@ -30,7 +30,16 @@ from firmware import loop
 from firmware.loop import Events
 from firmware.trap import settings
 from firmware.trap.outbox import Item, Outbox, OutboxError
-from firmware.trap.uplink.link import Answer, Down, Link, LinkEvent, LinkRefused, Refused, Up
+from firmware.trap.uplink.link import (
+    Answer,
+    Down,
+    Link,
+    LinkEvent,
+    LinkRefused,
+    Refused,
+    Unheard,
+    Up,
+)
 from firmware.trap.uplink.mqtt import MqttLink
 from firmware.trap.uplink.schedule import backoff_s
 from firmware.wire.errors import WireError
@@ -54,10 +63,9 @@ def run(
     cannot be opened."""
     events = SimpleQueue() if events is None else events
     unit = parse_unit(trap.unit.id)
-    path = trap.unit.data_dir / "outbox.sqlite"
     with ExitStack() as stack:
         stack.enter_context(loop.stop_on_signals(events))
-        outbox = stack.enter_context(Outbox(path, trap.outbox.max_mb * 10**6))
+        outbox = stack.enter_context(Outbox(trap.unit.outbox, trap.outbox.max_mb * 10**6))
         link = MqttLink(trap.mqtt, unit, events, now)
         uplink = Uplink(outbox, link, trap.uplink, unit, now, time.monotonic, random.Random())
         outbox.release(now())
@@ -149,6 +157,10 @@ class Uplink:
                 self._link_down(event)
             case Refused():
                 self._refused(event)
+            case Unheard():
+                sent = self._sent_as(event.token)
+                if sent is not None:
+                    self._unanswered(sent)
             case Answer():
                 self._answer(event.payload)
 
@@ -166,7 +178,7 @@ class Uplink:
 
     def _refused(self, event: Refused) -> None:
         self._tell("publish_refused", event.reason)
-        sent = next((sent for sent in self._flight.values() if sent.token == event.token), None)
+        sent = self._sent_as(event.token)
         if sent is not None:
             self._later(sent, self._how.retry_most_s)
             self._set_back()
@@ -213,10 +225,7 @@ class Uplink:
                 self._later(sent, self._backoff_s(sent.attempts))
                 self._setbacks = max(self._setbacks, 1)
             elif now_s >= sent.until_s:
-                self.counts["unanswered"] += 1
-                log.warning("receipt_missing item=%s attempts=%d", sent.id, sent.attempts)
-                self._later(sent, self._backoff_s(sent.attempts))
-                self._set_back()
+                self._unanswered(sent)
 
     def _keep_link(self) -> None:
         if self._up_s is None and self._monotonic() >= self._link_due_s:
@@ -272,6 +281,15 @@ class Uplink:
 
     def _flight_bytes(self) -> int:
         return sum(sent.size_bytes for sent in self._flight.values())
+
+    def _sent_as(self, token: int) -> _Sent | None:
+        return next((sent for sent in self._flight.values() if sent.token == token), None)
+
+    def _unanswered(self, sent: _Sent) -> None:
+        self.counts["unanswered"] += 1
+        log.warning("receipt_missing item=%s attempts=%d", sent.id, sent.attempts)
+        self._later(sent, self._backoff_s(sent.attempts))
+        self._set_back()
 
     def _later(self, sent: _Sent, wait_s: float) -> None:
         self._outbox.later(sent.id, self._now() + wait_s)

@@ -41,6 +41,15 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Unheard:
+    """What `send` gave this token for reached a broker that has nobody to give it to: no receipt
+    will come of it."""
+
+    session: int
+    token: int
+
+
+@dataclass(frozen=True)
 class Answer:
     """The base says something about an item: a receipt record, not yet looked at."""
 
@@ -48,7 +57,7 @@ class Answer:
     payload: bytes
 
 
-LinkEvent = Up | Down | Refused | Answer
+LinkEvent = Up | Down | Refused | Unheard | Answer
 
 
 class Link(Protocol):
@@ -58,8 +67,8 @@ class Link(Protocol):
         """Begin a new session, give up an old one, and return the new one's number."""
 
     def send(self, item: Item) -> int:
-        """Hand over the item; the token names it in `Refused`. Raises LinkRefused, or WireError
-        for an item that no session will ever carry."""
+        """Hand over the item; the token names it in `Refused` and `Unheard`. Raises LinkRefused, or
+        WireError for an item that no session will ever carry."""
 
     def close(self) -> None:
         """Say goodbye and end the session; may take a few seconds."""

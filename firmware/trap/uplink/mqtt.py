@@ -27,7 +27,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from firmware.broker import Broker, make_client
 from firmware.loop import Events
 from firmware.trap.outbox import Item
-from firmware.trap.uplink.link import Answer, Down, LinkRefused, Refused, Up
+from firmware.trap.uplink.link import Answer, Down, LinkRefused, Refused, Unheard, Up
 from firmware.wire.ids import format_unit
 from firmware.wire.picture import pack_picture
 from firmware.wire.records import MAX_RECORD_BYTES, State, Status, dump_record
@@ -127,6 +127,7 @@ class _Session:
         self._hello = hello
         self._ended = threading.Event()
         self._up = False
+        self._hello_mid = 0
         self._max_packet_bytes: int | None = None
         self._down = Down(number, "connection lost")
         client.on_connect = self._on_connect
@@ -202,7 +203,7 @@ class _Session:
             self._down = Down(self._number, f"broker denies receipts: {reasons[0]}", denied=True)
             client.disconnect()
             return
-        client.publish(status_topic(self._unit), self._hello, 1, retain=True)
+        self._hello_mid = client.publish(status_topic(self._unit), self._hello, 1, retain=True).mid
         self._up = True
         self._events.put(Up(self._number))
 
@@ -216,6 +217,8 @@ class _Session:
     ) -> None:
         if reason.is_failure:
             self._events.put(Refused(self._number, mid, str(reason)))
+        elif reason == "No matching subscribers" and mid != self._hello_mid:
+            self._events.put(Unheard(self._number, mid))
 
     def _on_disconnect(
         self, client: paho.Client, data: Any, flags: Any, reason: ReasonCode, props: Any

@@ -12,7 +12,7 @@ import pytest
 from firmware.trap import settings
 from firmware.trap.outbox import Item, Outbox
 from firmware.trap.uplink.daemon import BYTES_IN_FLIGHT, OPEN_S, Uplink
-from firmware.trap.uplink.link import Answer, Down, LinkEvent, LinkRefused, Refused, Up
+from firmware.trap.uplink.link import Answer, Down, LinkEvent, LinkRefused, Refused, Unheard, Up
 from firmware.wire.errors import WireError
 from firmware.wire.ids import ItemId
 from firmware.wire.records import Outcome, Receipt, dump_record
@@ -192,6 +192,18 @@ def test_no_receipt_means_sent_again_later_and_later_one_at_a_time(up: Bench) ->
     assert 5 <= len(up.link.sent) - 4 <= 20
     assert up.uplink.counts["unanswered"] >= 8
     assert set(up.states().values()) <= {"waiting", "sending"}
+
+
+def test_what_nobody_listens_to_goes_again_without_waiting_for_a_receipt(up: Bench) -> None:
+    up.put(1)
+    up.run(1)
+    up.hear(Unheard(1, 101))
+    up.hear(Unheard(1, 999))
+    assert up.states() == {1: "waiting"}
+    up.run(5)
+    assert len(up.link.sent) == 2
+    up.answer(up.link.sent[1])
+    assert up.states() == {1: "stored"}
 
 
 def test_one_receipt_after_long_silence_opens_the_window_again(up: Bench) -> None:
