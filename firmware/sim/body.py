@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware.sim.coat import Array
+from firmware.sim.texture import Array
 
 Node = tuple[float, float, float]  # x forward, y up, radius; metres, ground at y = 0
 

@@ -13,9 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-Array = NDArray[np.float32]
+from firmware.sim.texture import Array, enlarge, smoothstep, value_noise
 
 # The skin laid flat: x along the body (0 = mid-body, tail stretched out behind), y above ground, m.
 X_MIN_M, X_MAX_M = -1.75, 1.05
@@ -39,25 +38,6 @@ def skin_grid(cell_m: float) -> tuple[Array, Array]:
     """x and y in metres at the cell centres of the flat skin; row 0 is the lowest."""
     y, x = np.mgrid[Y_MIN_M:Y_MAX_M:cell_m, X_MIN_M:X_MAX_M:cell_m].astype(np.float32)
     return x, y
-
-
-def smoothstep(low: float, high: float, value: Array) -> Array:
-    t = ((value - low) / (high - low)).clip(0, 1)
-    result: Array = t * t * (3 - 2 * t)
-    return result
-
-
-def enlarge(field: Array, shape: tuple[int, ...]) -> Array:
-    """Bicubic resize of a 2-D field to shape (rows, columns)."""
-    resized = Image.fromarray(field).resize((shape[1], shape[0]), Image.Resampling.BICUBIC)
-    return np.asarray(resized, dtype=np.float32)
-
-
-def value_noise(rng: np.random.Generator, shape: tuple[int, ...], cell: float) -> Array:
-    """Smooth noise of about unit amplitude whose features are `cell` pixels wide."""
-    rows = max(2, int(shape[0] / cell) + 2)
-    columns = max(2, int(shape[1] / cell) + 2)
-    return enlarge(rng.uniform(-1, 1, (rows, columns)).astype(np.float32), shape)
 
 
 def gray_scott(

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw
 
-from firmware.sim.coat import Array, enlarge, value_noise
+from firmware.sim.texture import Array, enlarge, value_noise
 
 Season = Literal["snow", "autumn"]
 FAR_M = 60.0
@@ -56,8 +56,9 @@ class Scenery:
     dapple: Array  # share of direct daylight that reaches the place
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)  # 26 MB each at 1280 x 720
 def scenery(site: Site) -> Scenery:
+    """Draws the site from far to near; it then stands still for good."""
     rng = np.random.default_rng([site.seed, site.season == "snow"])
     canvas = _Canvas(site, rng)
     canvas.hillside()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from firmware.sim.body import Drawing, Part
 from firmware.sim.build import BUILDS
-from firmware.sim.coat import Array, fallow_spots, hairs, lookup, rosettes, smoothstep, stripes
+from firmware.sim.coat import fallow_spots, hairs, lookup, rosettes, stripes
+from firmware.sim.texture import Array, smoothstep
 
 _Rgb = tuple[int, int, int]
 _Masks = dict[str, NDArray[np.bool_]]

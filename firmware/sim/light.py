@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from firmware.sim.coat import Array
 from firmware.sim.forest import Scenery, Site
+from firmware.sim.texture import Array
 
 Picture = NDArray[np.uint8]
 _CURVE_STEPS = 4095

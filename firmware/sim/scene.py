@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from firmware.sim import light
-from firmware.sim.coat import Array
 from firmware.sim.forest import Season, Site, scenery
 from firmware.sim.stage import Box, add_branch, add_visitor
+from firmware.sim.texture import Array
 from firmware.sim.visit import KINDS, Kind, Visit
 
 __all__ = [
@@ -90,7 +90,7 @@ def _stamp(time_s: float) -> str:
     return f"ROSETTE SIM   {moment:%Y-%m-%d  %H:%M:%S} UTC"
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)  # up to 11 MB each
 def _lit(site: Site, night: bool) -> tuple[Array, float]:
     """Radiance of the empty scene, and the gain that exposes it well."""
     view = scenery(site)

@@ -13,9 +13,9 @@ from firmware.sim import light
 from firmware.sim.animal import pose
 from firmware.sim.body import Drawing, Part, View, draw
 from firmware.sim.build import BUILDS
-from firmware.sim.coat import Array
 from firmware.sim.forest import Scenery, Site
 from firmware.sim.fur import Hide, paint
+from firmware.sim.texture import Array
 from firmware.sim.visit import Visit
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels, right and bottom exclusive
@@ -73,17 +73,20 @@ def _reflect(
     normal = (drawing.normal_x, drawing.normal_y, drawing.normal_z)
     side = 1.0 if site.seed % 2 else -1.0
     shaded = light.shade(normal, night, side) * _self_shadow(drawing, parts)
-    rows, columns = _place(drawing)
     if night:
-        beam = light.lamp_beam(site)[rows, columns]
-        distance = np.full(shaded.shape, distance_m, np.float32)
-        lit: Array = 1.15 * hide.infrared * shaded * beam * light.inverse_square(distance)
-        return lit + _EYE_SHINE * hide.eye * beam
+        lamp = _lamp_on(site, drawing, distance_m)
+        return 1.15 * hide.infrared * shaded * lamp + _EYE_SHINE * hide.eye
     return hide.visible * shaded[:, :, None] * np.float32(1.05)
 
 
+def _lamp_on(site: Site, drawing: Drawing, distance_m: float) -> Array:
+    """The lamp's light on something flat `distance_m` away."""
+    distance = np.full(drawing.cover.shape, distance_m, np.float32)
+    return light.lamp_beam(site)[_place(drawing)] * light.inverse_square(distance)
+
+
 def _self_shadow(drawing: Drawing, parts: list[Part]) -> Array:
-    """Far limbs stand in the body's own shade, and bellies darken."""
+    """Far limbs stand in the body's own shade."""
     far = [number for number, part in enumerate(parts) if part.depth_m < -0.03]
     shadow: Array = np.where(np.isin(drawing.part, far), 0.62, 1.0).astype(np.float32)
     return shadow
@@ -128,6 +131,24 @@ def add_branch(radiance: Array, site: Site, night: bool, sway: float) -> None:
     """A leafy twig at the frame's upper edge, the usual cause of empty triggers."""
     left_side = site.seed % 3 != 0
     distance_m = 2.4 + 0.1 * (site.seed % 7)
+    parts = _twig(sway)
+    place = View(
+        0.0 if left_side else site.width, 0.07 * site.height, site.px_per_m(distance_m),
+        1 if left_side else -1,
+    )  # fmt: skip
+    drawing = draw(parts, place, (site.height, site.width), _ruffle())
+    if drawing is None:
+        return
+    leaf = np.isin(drawing.part, [i for i, part in enumerate(parts) if part.name == "leaf"])
+    if night:
+        glow = np.where(leaf, 0.4, 0.24) * _lamp_on(site, drawing, distance_m)
+    else:
+        glow = np.where(leaf[:, :, None], (0.20, 0.12, 0.05), (0.08, 0.06, 0.05))
+    _blend(radiance[_place(drawing)], glow.astype(np.float32), drawing.cover, 6 * abs(sway) + 1)
+
+
+def _twig(sway: float) -> list[Part]:
+    """Five shoots from one point, each with three leaves; `sway` is -1..1."""
     parts = []
     for k in range(5):
         reach = 0.35 + 0.10 * k
@@ -140,23 +161,4 @@ def add_branch(radiance: Array, site: Site, night: bool, sway: float) -> None:
             Part("leaf", ((x, y, 0.008), (x + 0.03, y - 0.05 + 0.1 * sway, 0.016)), nodes[:2])
             for x, y, _ in nodes[1:]
         ]
-    place = View(
-        0.0 if left_side else site.width, 0.07 * site.height, site.px_per_m(distance_m),
-        1 if left_side else -1,
-    )  # fmt: skip
-    drawing = draw(parts, place, (site.height, site.width), _ruffle())
-    if drawing is None:
-        return
-    rows, columns = _place(drawing)
-    leaf = np.isin(drawing.part, [i for i, part in enumerate(parts) if part.name == "leaf"])
-    if night:
-        beam = light.lamp_beam(site)[rows, columns]
-        glow = (
-            np.where(leaf, 0.5, 0.3)
-            * beam
-            * 0.8
-            * light.inverse_square(np.full(leaf.shape, distance_m, np.float32))
-        )
-    else:
-        glow = np.where(leaf[:, :, None], (0.20, 0.12, 0.05), (0.08, 0.06, 0.05))
-    _blend(radiance[rows, columns], glow.astype(np.float32), drawing.cover, 6 * abs(sway) + 1)
+    return parts
