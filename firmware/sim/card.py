@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
-LONGEST = 10  # more pictures than this that count up are a card's running numbers, not a burst
+LONGEST = 10  # more pictures than this that count up are one burst only with a folder of their own
 GAP_S = 5.0  # between the exposures of one burst, which EXIF tells to the second
 _COUNTED = re.compile(r"(.*\D)?(\d{1,2})")
 _DATE_TIME, _EXIF_IFD, _DATE_TIME_ORIGINAL = 0x0132, 0x8769, 0x9003
@@ -42,7 +42,8 @@ def _bursts_of(folder: Path) -> list[Burst]:
     bursts: list[Burst] = []
     for _, group in groupby(pictures, key=_prefix):
         named = tuple(group)
-        bursts += [named] if _counts_up(named) else _by_time(named)
+        together = _counts_up(named) and (len(named) <= LONGEST or len(named) == len(pictures))
+        bursts += [named] if together else _by_time(named)
     return bursts
 
 
@@ -54,7 +55,7 @@ def _prefix(picture: Path) -> str:
 def _counts_up(pictures: Burst) -> bool:
     numbers = [int(m[2]) for p in pictures if (m := _COUNTED.fullmatch(p.stem))]
     return (
-        1 < len(numbers) == len(pictures) <= LONGEST
+        1 < len(numbers) == len(pictures)
         and numbers[0] in (0, 1)
         and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     )

@@ -63,6 +63,14 @@ def test_pictures_whose_names_count_up_are_one_burst(tmp_path: Path) -> None:
     assert [len(burst) for burst in find_bursts(tmp_path)] == [2, 3]
 
 
+def test_a_long_burst_needs_a_folder_of_its_own(tmp_path: Path) -> None:
+    for number in range(30):
+        picture(tmp_path / "alone" / f"frame_{number:02}.jpg")
+        picture(tmp_path / "mixed" / f"frame_{number:02}.jpg")
+    picture(tmp_path / "mixed" / "zoo.jpg")
+    assert [len(burst) for burst in find_bursts(tmp_path)] == [30] + 31 * [1]
+
+
 def test_pictures_taken_within_seconds_are_one_burst(tmp_path: Path) -> None:
     for number, second in ((101, 0), (102, 1), (103, 40), (104, 42)):
         exif = Image.Exif()
