@@ -30,6 +30,8 @@ WIDTH = 192  # of the grey copies: an animal of 1/40 of the frame's width is sti
 NOISES = 6.0  # a difference counts from this many standard deviations of the frame's noise,
 FLOOR = 6.0  # and from this many grey levels,
 SWAY = 3.0  # above this many median deviations of the pixel itself
+FITTING = 0.7  # of the pixels tell gain and offset; the animal may be among the others
+TEXTURE = 9.0  # grey levels squared: about the variance that noise alone gives
 UNLIKE = 6.0  # grey levels of median difference: this is not the same scene any more
 EVERYWHERE = 0.3  # a larger share of moving pixels is the camera or the light, not an animal
 LEAST_AREA = 0.0008  # of the frame; smaller blobs are specks
@@ -55,6 +57,16 @@ def motion_boxes(frames: Sequence[Rgb], empties: Sequence[Rgb]) -> list[Box | No
     known = [grey for grey in map(_grey, empties) if grey.shape == greys[0].shape] if greys else []
     burst = greys if len({grey.shape for grey in greys}) == 1 else []
     return [_box_of(grey, known, burst) for grey in greys]
+
+
+def shrink(frame: Rgb) -> Rgb:
+    """All that is needed of an empty frame, to keep: `WIDTH` wide."""
+    height, width = frame.shape[:2]
+    size = (WIDTH, max(round(WIDTH * height / width), 8))
+    if (width, height) == size:
+        return frame
+    image = Image.fromarray(frame).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    return np.asarray(image)
 
 
 def cut(frame: Rgb, box: Box) -> Rgb:
@@ -95,19 +107,17 @@ def _moving(grey: Grey, stack: Grey) -> tuple[npt.NDArray[np.bool_], Grey]:
 
 
 def _matched(grey: Grey, background: Grey) -> Grey:
-    """The frame with its gain and offset fitted to the background, by least squares over the
-    pixels that fit: three rounds, each on the better part of the last."""
-    fits = np.ones(grey.shape, bool)
-    gain, offset = 1.0, 0.0
-    for _ in range(3):
-        x, y = grey[fits], background[fits]
-        spread = float(x.var())
-        if spread < 1.0:
-            return grey + (float(np.median(background)) - float(np.median(grey)))
-        gain = float(((x - x.mean()) * (y - y.mean())).mean()) / spread
-        offset = float(y.mean()) - gain * float(x.mean())
+    """The frame with its gain and offset fitted to the background: by the medians first, then
+    twice by least squares over the pixels that fit best. Where these have no texture to tell the
+    gain by, it stays near 1."""
+    gain, offset = 1.0, float(np.median(background) - np.median(grey))
+    for _ in range(2):
         residual = np.abs(gain * grey + offset - background)
-        fits = residual <= np.quantile(residual, 0.7)
+        fits = residual <= np.quantile(residual, FITTING)
+        x, y = grey[fits], background[fits]
+        covariance = float(((x - x.mean()) * (y - y.mean())).mean())
+        gain = (covariance + TEXTURE) / (float(x.var()) + TEXTURE)
+        offset = float(y.mean()) - gain * float(x.mean())
     return np.asarray(gain * grey + offset, np.float32)
 
 
@@ -141,10 +151,7 @@ def _with_margin(blob: Blob, shape: tuple[int, ...]) -> Box:
 
 
 def _grey(frame: Rgb) -> Grey:
-    height, width = frame.shape[:2]
-    size = (WIDTH, max(round(WIDTH * height / width), 8))
-    image = Image.fromarray(frame).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    return np.asarray(image.convert("L"), np.float32)
+    return np.asarray(Image.fromarray(shrink(frame)).convert("L"), np.float32)
 
 
 def _blur(grey: Grey) -> Grey:

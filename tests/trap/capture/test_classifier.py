@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as tfl
 
-from firmware.trap.capture.classifier import RUNTIMES, Classifier, ModelError
-from firmware.trap.settings import ClassifierSettings
+from firmware.trap.capture.classifier import RUNTIMES, Classifier, ModelError, shipped_model
+from firmware.trap.settings import DEFAULT_POLICY, ClassifierSettings
 from tests.trap.capture.tiny_model import BLUE, GREY, LABELS, ORANGE, Shape, sidecar, write_model
 
 
@@ -123,3 +123,10 @@ def test_a_missing_model_or_sidecar_is_named(tmp_path: Path) -> None:
 def test_a_missing_delegate_is_a_clear_error(tiny: Path) -> None:
     with pytest.raises(ModelError, match=r"nowhere\.so"):
         Classifier(tiny, ClassifierSettings(delegate=Path("/nowhere.so")))
+
+
+def test_the_shipped_model_loads_on_both_runtimes_and_has_the_policys_labels() -> None:
+    for runtime in RUNTIMES:
+        pytest.importorskip(RUNTIMES[runtime], reason=f"{runtime} is not installed")
+        classifier = Classifier(shipped_model(), ClassifierSettings(runtime=runtime))
+        assert set(DEFAULT_POLICY) | {"empty"} <= set(classifier.sidecar.labels)

@@ -22,14 +22,14 @@ LABELS = (
 _SCALE = 0.1
 # Logits per unit of (red, green, blue) in 0..1, and at black.
 _ROWS: dict[str, tuple[float, float, float, float]] = {
-    "leopard": (14.0, 0.0, -14.0, -4.0),
+    "leopard": (14.0, 0.0, -14.0, -2.0),
     "deer": (-8.0, 16.0, -8.0, -4.0),
-    "empty": (0.0, 0.0, 0.0, 3.0),
+    "empty": (0.0, 0.0, 0.0, 1.0),
     "human": (-12.0, 0.0, 14.0, -4.0),
 }
 _NOTHING = (0.0, 0.0, 0.0, -6.0)
 
-ORANGE, GREEN, GREY, BLUE = (230, 120, 20), (40, 220, 40), (50, 50, 50), (20, 20, 230)
+ORANGE, GREEN, GREY, BLUE = (255, 120, 0), (40, 220, 40), (50, 50, 50), (20, 20, 230)
 
 
 @dataclass(frozen=True)

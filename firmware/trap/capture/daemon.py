@@ -1,0 +1,234 @@
+"""Daemon 1: from the PIR's edge to a committed item. Start reading at `run`, then `Capture`.
+
+Promises that an alert is in the outbox before anything else is written, that every frame goes to
+the archive, and that a bad camera, a full or read-only disk or a full outbox is one ERROR and the
+next edge is served all the same. A camera that hangs ends the process (nothing else frees it) and
+systemd starts it again. The uplink is another process; the outbox is all they share.
+
+Logs, one line a burst:
+`burst sighting=12 verdict=leopard leopard=0.97 frames=3 edge_to_queued_s=1.31`.
+Loss window: a burst is lost if the process dies before its sighting is committed; its pictures, if
+it dies before theirs are.
+"""
+
+import logging
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gpiozero import DigitalInputDevice, GPIOZeroError
+
+from firmware import loop
+from firmware.trap.capture.archive import Archive, ArchiveError
+from firmware.trap.capture.camera import Camera, CameraError, CameraHung, Frame, Rgb
+from firmware.trap.capture.classifier import Classifier, ModelError, shipped_model
+from firmware.trap.capture.classify import judge_of
+from firmware.trap.capture.clock import clock_quality
+from firmware.trap.capture.crop import shrink
+from firmware.trap.capture.deadline import Overdue, call_within
+from firmware.trap.capture.numbering import Numbering, NumberingError
+from firmware.trap.capture.policy import Burst, items
+from firmware.trap.capture.trigger import Trigger
+from firmware.trap.capture.verdict import EMPTY, Verdict, is_black, look
+from firmware.trap.outbox import Outbox, OutboxError
+from firmware.trap.settings import TrapSettings
+
+log = logging.getLogger(__name__)
+
+EMPTIES_KEPT = 5
+_FATAL = (ModelError, CameraError, NumberingError, OutboxError, GPIOZeroError, OSError)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The PIR's line went high: on the monotonic clock, and in unix seconds UTC."""
+
+    monotonic_s: float
+    time_s: float
+
+
+def run(
+    settings: TrapSettings,
+    camera: Camera,
+    now: Callable[[], float],
+    *,
+    events: loop.Events | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    pin_factory: Any = None,
+) -> None:
+    """Serve edges until `Stop`. Raises CameraHung, ModelError, NumberingError, OutboxError.
+
+    Does not close the camera. `pin_factory`: gpiozero's, where the default is not meant.
+    """
+    events = events or loop.Events()
+    folder = settings.unit.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    classifier = Classifier(settings.classifier.model or shipped_model(), settings.classifier)
+    with (
+        Outbox(folder / "outbox.sqlite", settings.outbox.max_mb * 10**6) as outbox,
+        DigitalInputDevice(settings.pir.pin, pull_up=False, pin_factory=pin_factory) as pir,
+    ):
+        capture = Capture(
+            settings, camera, classifier, outbox, now, monotonic, lambda: bool(pir.is_active)
+        )
+        pir.when_activated = lambda: events.put(Edge(monotonic(), now()))
+        if pir.is_active:  # a line that is high already gives no edge
+            events.put(Edge(monotonic(), now()))
+        log.info("capture_started unit=%s model=%s runtime=%s",
+                 settings.unit.id, classifier.sidecar.id, classifier.runtime)  # fmt: skip
+        loop.run(capture.step, events)
+        log.info("capture_stopped %s", " ".join(f"{k}={v}" for k, v in capture.counts().items()))
+
+
+def main(settings: TrapSettings, open_camera: Callable[[], Camera]) -> int:
+    """The process: signals, the real clock, and the exit status that makes systemd restart it."""
+    events = loop.Events()
+    with loop.stop_on_signals(events):
+        try:
+            camera = open_camera()
+            try:
+                run(settings, camera, time.time, events=events)  # noqa: TID251 - the entry point
+            except CameraHung:
+                logging.shutdown()
+                os._exit(1)  # the camera's thread would keep the interpreter from ending
+            finally:
+                camera.close()
+        except _FATAL as error:
+            log.error("capture_failed reason=%s", error)  # noqa: TRY400 - says all in its message
+            return 1
+    return 0
+
+
+class Capture:
+    """What happens on an edge. `step` is for `loop.run`; `level()` is the PIR's line."""
+
+    def __init__(
+        self,
+        settings: TrapSettings,
+        camera: Camera,
+        classifier: Classifier,
+        outbox: Outbox,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        level: Callable[[], bool],
+    ) -> None:
+        self._settings, self._camera, self._classifier = settings, camera, classifier
+        self._outbox, self._now, self._monotonic, self._level = outbox, now, monotonic, level
+        self._judge = judge_of(classifier)
+        self._trigger = Trigger(settings.pir)
+        folder = settings.unit.data_dir
+        self._archive = Archive(
+            folder / "archive", settings.archive.min_free_mb * 10**6, self._unsent
+        )
+        self._numbering = Numbering(
+            folder / "sightings", settings.unit.epoch, lambda: self._known_numbers()
+        )
+        self._empties: dict[bool, deque[Rgb]] = {
+            night: deque(maxlen=EMPTIES_KEPT) for night in (True, False)
+        }
+        self._missed = False  # an edge fell into the quiet period
+        self._counts: Counter[str] = Counter()
+
+    def step(self, event: Any | None) -> float | None:
+        """Serve an edge. After a quiet period in which one was ignored, look whether the line is
+        still high: something may have come that the last burst has not seen."""
+        if isinstance(event, Edge):
+            self._edge(event)
+        elif self._missed and self._trigger.quiet_left_s(self._monotonic()) == 0:
+            self._missed = False
+            if self._level():
+                self._edge(Edge(self._monotonic(), self._now()))
+        return self._trigger.quiet_left_s(self._monotonic()) if self._missed else None
+
+    def counts(self) -> dict[str, int]:
+        """Since the start: verdicts, ignored edges by reason, black frames, failures."""
+        ignored = {f"ignored_{why}": n for why, n in self._trigger.ignored.items()}
+        return dict(sorted((dict(self._counts) | ignored).items()))
+
+    def _edge(self, edge: Edge) -> None:
+        ignored = self._trigger.edge(edge.monotonic_s)
+        if ignored is not None:
+            self._missed = self._missed or ignored == "quiet"
+            log.debug("trigger_ignored reason=%s", ignored)
+            return
+        self._missed = False
+        try:
+            self._burst(edge, self._frames())
+        except CameraHung:
+            raise
+        except (CameraError, NumberingError, OSError) as error:
+            self._counts["bursts_lost"] += 1
+            log.error("burst_lost reason=%s", error)  # noqa: TRY400 - says all in its message
+        finally:
+            self._trigger.burst_over(self._monotonic())
+
+    def _frames(self) -> list[Frame]:
+        """One burst. Raises CameraError, CameraHung, OSError."""
+        wanted = self._settings.camera
+        limit_s = wanted.timeout_s + wanted.frames * wanted.interval_s
+        try:
+            frames = call_within(
+                limit_s, lambda: self._camera.burst(wanted.frames, wanted.interval_s)
+            )
+        except Overdue as error:
+            log.error("camera_hung limit_s=%g", limit_s)  # noqa: TRY400 - says all
+            raise CameraHung(f"the camera: {error}") from error
+        if not frames:
+            raise CameraError("the camera gave no frame")
+        return frames
+
+    def _burst(self, edge: Edge, frames: list[Frame]) -> None:
+        night = frames[-1].night
+        verdict = look(frames, self._empties[night], self._classifier.scores, self._judge)
+        burst = Burst(
+            self._settings.unit.id, self._numbering.take(), edge.time_s, clock_quality(), night,
+            [frame.jpeg for frame in frames], verdict, self._classifier.sidecar.id,
+        )  # fmt: skip
+        self._queue(burst, edge)
+        self._counts[f"verdict_{verdict.label}"] += 1
+        self._keep(burst)
+        self._after(frames, verdict, night)
+
+    def _queue(self, burst: Burst, edge: Edge) -> None:
+        """Into the outbox, the alert first; each item is committed when `put` returns."""
+        puts = items(burst, self._settings.policy, encrypted=self._settings.mqtt.encrypted)
+        queued_s = None
+        try:
+            for put in puts:
+                self._outbox.put(put.id, put.body, put.content_type, put.priority, self._now())
+                queued_s = queued_s or self._monotonic()
+        except OutboxError as error:
+            self._counts["outbox_failed"] += 1
+            log.error("outbox_failed sighting=%d reason=%s", burst.sighting, error)  # noqa: TRY400
+        log.info(
+            "burst sighting=%d verdict=%s leopard=%.2f frames=%d edge_to_queued_s=%.3f",
+            burst.sighting, burst.verdict.label, burst.verdict.leopard, len(burst.jpegs),
+            (queued_s or self._monotonic()) - edge.monotonic_s,
+        )  # fmt: skip
+
+    def _keep(self, burst: Burst) -> None:
+        try:
+            self._archive.store(burst)
+        except (ArchiveError, OutboxError) as error:
+            self._counts["archive_failed"] += 1
+            log.error("archive_failed sighting=%d reason=%s", burst.sighting, error)  # noqa: TRY400
+
+    def _after(self, frames: list[Frame], verdict: Verdict, night: bool) -> None:
+        """Learn the empty scene; say when the pictures are good for nothing."""
+        black = sum(is_black(frame.rgb) for frame in frames)
+        self._counts["frames_black"] += black
+        if verdict.reason == "no_usable_frame":
+            log.warning("no_usable_frame black=%d of=%d", black, len(frames))
+        if verdict.label == EMPTY and frames[-1].settled:
+            self._empties[night].append(shrink(frames[-1].rgb))
+
+    def _unsent(self) -> set[int]:
+        rows = [*self._outbox.rows("waiting"), *self._outbox.rows("sending")]
+        return {row.id.sighting for row in rows}
+
+    def _known_numbers(self) -> list[int]:
+        in_outbox = [row.id.sighting for row in self._outbox.rows()]
+        return [*self._archive.numbers(), *in_outbox]
