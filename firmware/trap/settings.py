@@ -33,7 +33,8 @@ class Unit:
 class Pir:
     """The motion sensor, and what keeps grass in the wind from draining the battery."""
 
-    pin: int = setting(17, help="BCM number of the PIR's output", least=0, most=27)
+    pin: int = setting(23, help="BCM number of the PIR's output; 4 and 17 are often a power "
+                       "board's", least=0, most=27)  # fmt: skip
     debounce_s: float = setting(0.05, help="edges closer than this are one", least=0, most=1)
     quiet_s: float = setting(5.0, help="no new burst for this long after one", least=0, most=600)
     bursts_per_hour: int = setting(60, help="most bursts in any hour", least=1, most=3600)
@@ -123,5 +124,17 @@ class TrapSettings:
     outbox: OutboxSettings = OutboxSettings()
     uplink: Uplink = Uplink()
     policy: dict[str, tuple[str, ...]] = setting(
-        DEFAULT_POLICY, help="what to do per verdict: alert, frames, count", choices=ACTIONS
-    )
+        {}, help="what to do per verdict: alert, frames, count; a verdict that is not named keeps "
+        "its default", choices=ACTIONS,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        pins = [self.pir.pin, self.camera.lamp_pin, self.camera.ircut_pin]
+        used = [pin for pin in pins if pin is not None]
+        if len(set(used)) < len(used):
+            raise ValueError("pir.pin, camera.lamp_pin and camera.ircut_pin must differ")
+
+    @property
+    def actions(self) -> dict[str, tuple[str, ...]]:
+        """The whole policy table: the defaults, and what the file says over them."""
+        return DEFAULT_POLICY | self.policy

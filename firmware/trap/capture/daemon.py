@@ -32,7 +32,7 @@ from firmware.trap.capture.deadline import Overdue, call_within
 from firmware.trap.capture.numbering import Numbering, NumberingError
 from firmware.trap.capture.policy import Burst, items
 from firmware.trap.capture.trigger import Trigger
-from firmware.trap.capture.verdict import EMPTY, Verdict, is_black, look
+from firmware.trap.capture.verdict import EMPTY, UNCERTAIN, Verdict, is_black, look
 from firmware.trap.outbox import Outbox, OutboxError
 from firmware.trap.settings import TrapSettings
 
@@ -65,7 +65,7 @@ def run(
     """
     events = events or loop.Events()
     folder = settings.unit.data_dir
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # no parents: without the one, the data partition is not mounted
     classifier = Classifier(settings.classifier.model or shipped_model(), settings.classifier)
     with (
         Outbox(folder / "outbox.sqlite", settings.outbox.max_mb * 10**6) as outbox,
@@ -118,6 +118,7 @@ class Capture:
         self._settings, self._camera, self._classifier = settings, camera, classifier
         self._outbox, self._now, self._monotonic, self._level = outbox, now, monotonic, level
         self._judge = judge_of(classifier)
+        _check_policy(settings, classifier)
         self._trigger = Trigger(settings.pir)
         folder = settings.unit.data_dir
         self._archive = Archive(
@@ -194,7 +195,7 @@ class Capture:
 
     def _queue(self, burst: Burst, edge: Edge) -> None:
         """Into the outbox, the alert first; each item is committed when `put` returns."""
-        puts = items(burst, self._settings.policy, encrypted=self._settings.mqtt.encrypted)
+        puts = items(burst, self._settings.actions, encrypted=self._settings.mqtt.encrypted)
         queued_s = None
         try:
             for put in puts:
@@ -232,3 +233,13 @@ class Capture:
     def _known_numbers(self) -> list[int]:
         in_outbox = [row.id.sighting for row in self._outbox.rows()]
         return [*self._archive.numbers(), *in_outbox]
+
+
+def _check_policy(settings: TrapSettings, classifier: Classifier) -> None:
+    """A misspelt verdict in the table would be an alert that never comes."""
+    known = {*classifier.sidecar.labels, UNCERTAIN}
+    if unknown := sorted(settings.actions.keys() - known):
+        raise ModelError(
+            f"policy.{unknown[0]}: {classifier.sidecar.file.name} gives no such verdict; it gives "
+            f"{', '.join(sorted(known))}"
+        )

@@ -340,7 +340,7 @@ class Stopping(ScriptCamera):
 
 def test_a_line_that_is_high_at_the_start_is_an_edge(tmp_path: Path, tiny: Path) -> None:
     events, factory = loop.Events(), MockFactory(pin_class=WiredPin)
-    factory.pin(17).drive_high()
+    factory.pin(Pir().pin).drive_high()
     camera = Stopping([LEOPARD], events, last=1)
     daemon.run(settings(tmp_path, tiny), camera, lambda: 1e9, events=events, pin_factory=factory)
     with Outbox(tmp_path / "outbox.sqlite", 10**6) as outbox:
@@ -387,6 +387,31 @@ def test_a_broken_model_stops_the_daemon_before_the_camera_is_asked(
     with pytest.raises(ModelError, match="SHA-256"):
         daemon.run(settings(tmp_path, model), camera, lambda: 0.0, pin_factory=MockFactory())
     assert camera.bursts == 0
+
+
+def test_a_policy_for_a_verdict_that_the_model_cannot_give_is_refused(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    policy = {"lepard": ("alert",)}
+    with pytest.raises(ModelError, match=r"policy\.lepard: rosette\.tflite gives no such verdict"):
+        Rig(tmp_path, classifier, [LEOPARD], policy=policy)
+
+
+def test_a_policy_for_one_verdict_leaves_the_others_as_they_are(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    with Rig(tmp_path, classifier, [LEOPARD, [GREEN] * 3], policy={"deer": ("frames",)}) as rig:
+        rig.edge()
+        rig.edge()
+        assert len(rig.queued) == 8
+
+
+def test_a_data_directory_without_its_parent_is_an_unmounted_disk(
+    tmp_path: Path, tiny: Path, log: pytest.LogCaptureFixture
+) -> None:
+    config = settings(tmp_path / "not-mounted" / "data", tiny)
+    assert daemon.main(config, lambda: ScriptCamera([LEOPARD])) == 1
+    assert "capture_failed" in log.text and "not-mounted" in log.text
 
 
 def test_main_says_what_failed_and_closes_the_camera(

@@ -1,0 +1,79 @@
+"""The unit's settings and their commented sample."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from firmware.config import ConfigError, describe, load
+from firmware.trap.settings import DEFAULT_POLICY, TrapSettings
+
+SAMPLE = Path(__file__).parents[2] / "deploy" / "trap.toml"
+TABLES = ("policy", "classifier.thresholds")
+KEYS = [key for key, _ in describe(TrapSettings) if key not in TABLES]
+LEAST = '[unit]\nid = "T0001"\ndata_dir = "d"\n[mqtt]\nhost = "h"\n'
+# Keys that are off by default; the sample shows an example.
+OFF = ("username", "password_file", "lamp_pin", "ircut_pin", "model", "delegate", "leopard = 0.")
+
+
+def test_the_sample_is_a_good_config() -> None:
+    settings = load(SAMPLE, TrapSettings)
+    assert settings.mqtt.encrypted and settings.actions == DEFAULT_POLICY
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_is_in_the_sample_below_a_comment(key: str) -> None:
+    section, name = key.rsplit(".", 1)
+    block = SAMPLE.read_text().split(f"[{section}]")[1].split("\n[")[0]
+    assert re.search(rf"^# .+\n(#?[a-z_]+ = .+\n)*#?{name} = ", block, re.MULTILINE)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_in_the_sample_below_a_comment(table: str) -> None:
+    assert re.search(rf"^# .+\n\[{table}\]\n", SAMPLE.read_text(), re.MULTILINE)
+
+
+def test_the_values_that_the_sample_shows_are_the_defaults(tmp_path: Path) -> None:
+    lines = SAMPLE.read_text().splitlines()
+    keys = [re.sub(r"^#(?=[a-z_]+ = )", "", line) for line in lines]
+    shown = "\n".join(key for key in keys if not key.startswith(OFF))
+    (tmp_path / "all.toml").write_text(shown)
+    given, plain = load(tmp_path / "all.toml", TrapSettings), load(SAMPLE, TrapSettings)
+    assert given.actions == plain.actions and given.policy == DEFAULT_POLICY
+    for section in ("unit", "mqtt", "pir", "camera", "classifier", "archive", "outbox", "uplink"):
+        assert getattr(given, section) == getattr(plain, section)
+
+
+def test_every_commented_key_of_the_sample_is_a_known_one(tmp_path: Path) -> None:
+    text = re.sub(r"^#(?=[a-z_]+ = )", "", SAMPLE.read_text(), flags=re.MULTILINE)
+    (tmp_path / "all.toml").write_text(text)
+    assert load(tmp_path / "all.toml", TrapSettings).camera.lamp_pin == 24
+
+
+def test_a_policy_goes_over_the_defaults_so_that_no_alert_is_lost_by_naming_another(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "trap.toml"
+    file.write_text(LEAST + '[policy]\ndeer = ["frames"]\ntiger = []\n')
+    actions = load(file, TrapSettings).actions
+    assert actions["leopard"] == ("alert", "frames")
+    assert actions["deer"] == ("frames",) and actions["tiger"] == ()
+
+
+def test_one_pin_for_two_things_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "trap.toml"
+    file.write_text(LEAST + "[camera]\nlamp_pin = 23\n")
+    with pytest.raises(ConfigError, match=r"pir\.pin, camera\.lamp_pin and .* must differ"):
+        load(file, TrapSettings)
+
+
+def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "trap.toml"
+    file.write_text(
+        '[unit]\nid = "7"\n[mqtt]\nhost = "h"\n[pir]\npin = 99\n[policy]\nleopard = ["shout"]\n'
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(file, TrapSettings)
+    assert {problem.path for problem in caught.value.problems} == {
+        "unit.id", "unit.data_dir", "pir.pin", "policy.leopard",
+    }  # fmt: skip
