@@ -94,6 +94,7 @@ def test_the_demo_replays_real_bursts(tmp_path: Path, frames_dir: Path) -> None:
     assert "Verdicts" in output and "rendered" not in output
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_demo_without_remains(tmp_path: Path) -> None:
     demo = start(tmp_path, "--headless", "--traps", "1", "--events", "8")
     assert demo.stdout is not None
