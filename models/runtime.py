@@ -1,0 +1,39 @@
+"""A TFLite file as a function from pixels to numbers, on either runtime.
+
+For measuring only; the unit's own seam is in `firmware`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RUNTIMES = ("litert", "tflite")
+
+
+class Interpreter:
+    """Runs uint8 [224, 224, 3] through the file; returns the dequantised output vector."""
+
+    def __init__(self, path: Path, runtime: str = "litert", threads: int = 1):
+        self._interpreter = _open(path, runtime, threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        self._interpreter.set_tensor(self._input["index"], pixels[None])
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._output["index"])[0]
+        scale, zero = self._output["quantization"]
+        result: np.ndarray = (raw.astype(np.float32) - zero) * scale if scale else raw
+        return result
+
+
+def _open(path: Path, runtime: str, threads: int) -> Any:
+    if runtime == "litert":
+        from ai_edge_litert.interpreter import Interpreter as LiteRt
+
+        return LiteRt(model_path=str(path), num_threads=threads)
+    from tflite_runtime.interpreter import Interpreter as Tflite
+
+    return Tflite(model_path=str(path), num_threads=threads)
