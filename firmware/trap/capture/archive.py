@@ -12,6 +12,7 @@ The outbox has its own copy of what is to be sent; nothing here is needed to del
 """
 
 import datetime
+import errno
 import heapq
 import json
 import logging
@@ -71,10 +72,14 @@ class Archive:
             for directory in (folder, folder.parent, self._root):
                 sync_directory(directory)
         except OSError as error:
+            self._remember(folder, UNKNOWN, burst.sighting)  # what was written must be able to go
             raise ArchiveError(f"{folder}: cannot be written: {error.strerror}") from error
-        if self._entries is not None:
-            heapq.heappush(self._entries, _entry(folder, burst.verdict.label, burst.sighting))
+        self._remember(folder, burst.verdict.label, burst.sighting)
         return folder
+
+    def _remember(self, folder: Path, label: str, sighting: int) -> None:
+        if self._entries is not None:
+            heapq.heappush(self._entries, _entry(folder, label, sighting))
 
     def numbers(self) -> Iterator[int]:
         """Sighting numbers on the card."""
@@ -106,9 +111,17 @@ class Archive:
 
     def _delete(self, entry: _Entry, *, unsent: bool) -> None:
         _, _, number, label, folder = entry
-        shutil.rmtree(folder)
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+        try:
+            shutil.rmtree(folder)
+            if not any(folder.parent.iterdir()):
+                folder.parent.rmdir()
+        except FileNotFoundError:  # a person was here first
+            return
+        except OSError as error:
+            if error.errno == errno.EROFS:  # then none of the others will go either
+                raise
+            log.error("archive_stuck folder=%s reason=%s", folder, error.strerror)  # noqa: TRY400
+            return
         self.deleted[label] += 1
         level = logging.ERROR if unsent or label == LEOPARD else logging.INFO
         log.log(level, "archive_deleted sighting=%d verdict=%s unsent=%s total=%d",

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,48 @@ def test_a_half_written_sighting_is_not_taken_for_an_empty_one(tmp_path: Path) -
     card.archive.store(burst(2, "empty"))
     card.archive.store(burst(3, "empty"))
     assert card.kept == [1, 3]
+
+
+def test_what_a_person_has_tidied_away_costs_no_later_sighting(tmp_path: Path) -> None:
+    card = Card(tmp_path, 3000)
+    for sighting in (1, 2, 3):
+        card.archive.store(burst(sighting, "empty", 1_700_000_000.0 + sighting * DAY_S))
+    card.room = 2000
+    card.archive.store(burst(4, "empty"))  # now it has read what the card holds
+    assert card.kept == [3, 4]
+    shutil.rmtree(tmp_path / "2023-11-17")
+    card.archive.store(burst(5, "deer"))
+    card.archive.store(burst(6, "deer"))
+    assert card.kept == [5, 6]
+
+
+def test_a_sighting_that_cannot_be_deleted_is_told_and_the_next_one_goes_instead(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    card = Card(tmp_path, 2000)
+    stuck = card.archive.store(burst(1, "empty"))
+    card.archive.store(burst(2, "deer"))
+    card.unsent = {2}
+    for file in stuck.iterdir():
+        file.unlink()
+    stuck.rmdir()
+    stuck.write_bytes(b"a damaged directory, as the file system sees it")
+    card.room = 1500
+    card.archive.store(burst(3, "deer"))
+    assert card.archive.deleted == {"deer": 1} and (stuck.parent / "T0007-000003").exists()
+    assert "archive_stuck" in caplog.text and str(stuck) in caplog.text
+
+
+def test_what_a_full_disk_left_half_written_goes_when_room_is_needed(tmp_path: Path) -> None:
+    card = Card(tmp_path, 2500)
+    card.archive.store(burst(1, "leopard"))
+    card.archive.store(burst(2, "leopard"))
+    card.archive.store(burst(3, "leopard"))  # it has read what the card holds
+    (tmp_path / "2023-11-14" / "T0007-000004" / "verdict.json").mkdir(parents=True)
+    with pytest.raises(ArchiveError):
+        card.archive.store(burst(4, "leopard"))
+    card.archive.store(burst(5, "leopard"))
+    assert card.kept == [3, 5], "the half-written one went before any leopard"
 
 
 def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
