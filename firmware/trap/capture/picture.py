@@ -7,6 +7,7 @@ A JPEG that ends too early is an error, never a half-grey picture.
 """
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from firmware.trap.capture.camera import Rgb
 
 ENOUGH = 1600
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"})
+# What Pillow is known to raise for damaged pictures and damaged EXIF data.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError, LookupError,
+           ArithmeticError, struct.error)  # fmt: skip
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -50,7 +54,7 @@ def decode(content: bytes) -> Rgb:
         raise PictureError(f"has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
     except UnidentifiedImageError as error:
         raise PictureError("is not a picture of a known format") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _DAMAGE as error:
         raise PictureError(f"is damaged: {error}") from error
 
 

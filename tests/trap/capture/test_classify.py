@@ -1,5 +1,6 @@
 """`rosette classify`: every kind of file that people have, good and bad."""
 
+import contextlib
 import json
 import struct
 import zlib
@@ -109,6 +110,19 @@ def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path, side: int
     (tmp_path / "bomb.png").write_bytes(png + struct.pack(">I", 10**6) + b"IDAT" + bytes(100))
     with pytest.raises(PictureError, match=r"bomb\.png: has more than .* pixels"):
         read_picture(tmp_path / "bomb.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_exif_data_gives_a_picture_or_a_picture_error(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x0132] = 6, "Maker", "2020:01:01 00:00:00"
+    path = tmp_path / "turned.jpg"
+    Image.new("RGB", (30, 20)).save(path, exif=exif)
+    whole = path.read_bytes()
+    for at in range(whole.index(b"Exif"), whole.index(b"Exif") + 60):
+        for value in (0, 1, 17, 255):
+            with contextlib.suppress(PictureError):
+                assert decode(whole[:at] + bytes([value]) + whole[at + 1 :]).ndim == 3
 
 
 def test_a_rotated_picture_is_set_upright(tmp_path: Path) -> None:
