@@ -6,6 +6,8 @@ model file has the hash that it names. Does not open the model; `classifier.py` 
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ import firmware
 
 NEEDED_LABELS = ("leopard", "empty")
 RESIZE = "squash-bilinear"
+_LABEL = re.compile(r"[a-z][a-z_]{0,31}", re.ASCII)  # what a sighting record takes as a species
 
 
 class ModelError(Exception):
@@ -91,18 +94,21 @@ def _parse(raw: Any, model: Path) -> Sidecar:
     labels = tuple(str(label["name"]) for label in raw["labels"])
     if len(set(labels)) != len(labels) or not set(NEEDED_LABELS) <= set(labels):
         raise ValueError(f"labels must be unique and have {' and '.join(NEEDED_LABELS)}")
+    for label in labels:
+        if _LABEL.fullmatch(label) is None:
+            raise ValueError(f"label {label!r} must be of a-z and _, 32 at most")
     calibration = raw["calibration"]
     independent = {
         name: Sigmoid(
             _positive(calibration["independent"][name]["temperature"]),
-            float(calibration["independent"][name]["bias"]),
+            _finite(calibration["independent"][name]["bias"]),
         )
         for name in raw["independent"]
     }
     if not set(independent) <= set(labels) - set(NEEDED_LABELS):
         raise ValueError("independent labels must be among the labels, leopard and empty not")
     thresholds = {name: float(value) for name, value in raw["thresholds"].items()}
-    for name in ("leopard", "tiger", "other", *independent):
+    for name in ("leopard", "tiger", "other", *independent, *thresholds):
         if not 0 <= thresholds[name] <= 1:
             raise ValueError(f"thresholds.{name} is {thresholds[name]}, must be within 0..1")
     return Sidecar(
@@ -123,8 +129,15 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def _positive(value: Any) -> float:
+def _finite(value: Any) -> float:
     number = float(value)
-    if not 0 < number < float("inf"):
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} must be a finite number")
+    return number
+
+
+def _positive(value: Any) -> float:
+    number = _finite(value)
+    if number <= 0:
         raise ValueError(f"{value!r} must be a positive number")
     return number

@@ -80,6 +80,13 @@ def test_a_threshold_for_an_unknown_label_is_refused(tiny: Path) -> None:
         ({"thresholds": {"leopard": 2}}, "must be within 0..1"),
         ({"thresholds": {}}, "has no 'leopard'"),
         ({"labels": 3}, "not iterable"),
+        ({"labels": [{"name": "leopard"}, {"name": "empty"}, {"name": "wild boar"}],
+          "independent": []}, "label 'wild boar'"),
+        ({"thresholds": {"leopard": 0.5, "tiger": 0.5, "human": 0.5, "vehicle": 0.5, "other": 0.5,
+                         "deer": float("nan")}}, "thresholds.deer is nan"),
+        ({"calibration": {"temperature": 1.0, "independent": {
+            "human": {"temperature": 1.0, "bias": float("nan")},
+            "vehicle": {"temperature": 1.0, "bias": 0.0}}}}, "must be a finite number"),
     ],
 )  # fmt: skip
 def test_a_sidecar_that_does_not_fit_is_refused(
