@@ -56,18 +56,18 @@ def _uplink(place: Path, port: int, protocol: str) -> Iterator[int]:
 
 def _idle(process: psutil.Process) -> list[Result]:
     threading.Event().wait(2)
-    before, cpu_s = _wakeups(process.pid), sum(process.cpu_times()[:2])
+    before, cpu_s = wakeups(process.pid), sum(process.cpu_times()[:2])
     threading.Event().wait(IDLE_S)
-    wakeups = (_wakeups(process.pid) - before) / IDLE_S
+    rate = (wakeups(process.pid) - before) / IDLE_S
     share = (sum(process.cpu_times()[:2]) - cpu_s) / IDLE_S * 100
     return [
         Result("uplink idle, processor", share, "% of a core", "<= 0.5"),
-        Result("uplink idle, wakeups", wakeups, "/s", "<= 2"),
+        Result("uplink idle, wakeups", rate, "/s", "<= 2"),
         Result("uplink after 200 frames, RSS", process.memory_info().rss / 2**20, "MB", "<= 45"),
     ]
 
 
-def _wakeups(pid: int) -> int:
+def wakeups(pid: int) -> int:
     """Voluntary context switches of all threads."""
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -37,22 +37,17 @@ class Blob:
 
 def find_blobs(mask: npt.NDArray[np.bool_], weight: npt.NDArray[np.float32]) -> list[Blob]:
     """The blobs of a 2-D mask, with the weight's sum over each."""
-    runs: list[Blob] = []
-    parents: list[int] = []
-    above: list[int] = []
-    for y, row in enumerate(mask):
-        here = []
-        for left, right in _runs(row):
-            at = len(runs)
-            runs.append(
-                Blob(left, y, right, y + 1, right - left, float(weight[y, left:right].sum()))
-            )
-            parents.append(at)
-            for other in above:
-                if runs[other].left <= right and left <= runs[other].right:
-                    parents[_root(parents, other)] = _root(parents, at)
-            here.append(at)
-        above = here
+    runs = _runs(mask, weight)
+    parents = list(range(len(runs)))
+    above = 0  # the first run that may touch this one from the row above
+    for at, run in enumerate(runs):
+        while runs[above].bottom < run.top:
+            above += 1
+        for other in range(above, at):
+            if runs[other].bottom > run.top:
+                break
+            if runs[other].left <= run.right and run.left <= runs[other].right:
+                parents[_root(parents, other)] = _root(parents, at)
     blobs: dict[int, Blob] = {}
     for at, run in enumerate(runs):
         root = _root(parents, at)
@@ -60,10 +55,20 @@ def find_blobs(mask: npt.NDArray[np.bool_], weight: npt.NDArray[np.float32]) -> 
     return list(blobs.values())
 
 
-def _runs(row: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Start and end (exclusive) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], row, [False])).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+def _runs(mask: npt.NDArray[np.bool_], weight: npt.NDArray[np.float32]) -> list[Blob]:
+    """Each run of True in a row as a blob of its own, by rows."""
+    height, width = mask.shape
+    wide = np.zeros((height, width + 1), bool)  # a column of False ends the runs of every row
+    wide[:, 1:] = mask
+    flat = np.append(wide, False)
+    edges = np.flatnonzero(flat[1:] != flat[:-1])  # in turns the start and the end of a run
+    if len(edges) == 0:
+        return []
+    tops, lefts = np.divmod(edges[::2], width + 1)
+    areas = edges[1::2] - edges[::2]
+    strengths = np.add.reduceat(np.pad(weight, ((0, 0), (0, 1))).ravel(), edges)[::2]
+    rows = zip(*(a.tolist() for a in (lefts, tops, areas, strengths)), strict=True)
+    return [Blob(x, y, x + area, y + 1, area, strength) for x, y, area, strength in rows]
 
 
 def _root(parents: list[int], at: int) -> int:

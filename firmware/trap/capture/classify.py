@@ -2,7 +2,7 @@
 
 Promises one result per picture (or per burst) in a fixed order, sorted within folders; a file
 that cannot be read gives a result with `error`, and the others are judged all the same. Uses the
-capture daemon's own `look`, so a burst on disk is judged as it would have been in the field, but
+capture daemon's own `Look`, so a burst on disk is judged as it would have been in the field, but
 without earlier empty frames of its camera.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from firmware.trap.capture.camera import Frame
 from firmware.trap.capture.classifier import Classifier
 from firmware.trap.capture.picture import SUFFIXES, PictureError, read_picture
-from firmware.trap.capture.verdict import Judge, Verdict, look
+from firmware.trap.capture.verdict import Judge, Look, Verdict
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,17 @@ def _burst(
     path: Path, pictures: Sequence[Path], classifier: Classifier, judge: Judge
 ) -> Iterator[Result]:
     """An error for each picture that cannot be read, then the verdict on the rest."""
-    frames = []
+    look, seen = Look(classifier.scores, judge), False
     for picture in pictures:
         try:
             content, rgb = read_picture(picture)
         except PictureError as error:
             yield Result(picture, error=str(error))
         else:
-            frames.append(Frame(content, rgb, time_s=0.0, night=False))
-    if frames:
-        yield _result(path, look(frames, (), classifier.scores, judge))
+            look.add(Frame(content, rgb, time_s=0.0, night=False))
+            seen = True
+    if seen:
+        yield _result(path, look.verdict(()))
 
 
 def _result(path: Path, verdict: Verdict) -> Result:

@@ -19,24 +19,27 @@ from statistics import median
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from firmware.trap.capture.blobs import Blob, find_blobs
 from firmware.trap.capture.camera import Rgb
 
 Grey = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
-WIDTH = 192  # of the grey copies: an animal of 1/40 of the frame's width is still 5 pixels
+WIDTH, HEIGHT = 192, 108  # of the grey copies, about: 1/40 of the frame is still 5 pixels wide
+INPUT, ROOM = 224, 1.4
 NOISES = 6.0  # a difference counts from this many standard deviations of the frame's noise,
 FLOOR = 6.0  # and from this many grey levels,
 SWAY = 3.0  # above this many median deviations of the pixel itself
+SPARSE = 7  # every so many pixels are enough to tell gain, offset and noise by
 FITTING = 0.7  # of the pixels tell gain and offset; the animal may be among the others
 TEXTURE = 9.0  # grey levels squared: about the variance that noise alone gives
 UNLIKE = 6.0  # grey levels of median difference: this is not the same scene any more
 EVERYWHERE = 0.3  # a larger share of moving pixels is the camera or the light, not an animal
 LEAST_AREA = 0.0008  # of the frame; smaller blobs are specks
 MANY = 6  # so many blobs are weather, unless one of them is
-STANDS_OUT = 4.0  # times as strong as the median one
+STANDS_OUT = 6.0  # times as strong as the median one
 MARGIN = 0.25  # of the box's side, added on each side
 LEAST_SIDE = 0.12  # of the frame's height
 
@@ -51,22 +54,47 @@ class Box:
     bottom: float
 
 
-def motion_boxes(frames: Sequence[Rgb], empties: Sequence[Rgb]) -> list[Box | None]:
-    """A box for each frame, or None. `empties`: earlier frames of the same fixed camera."""
-    greys = [_grey(frame) for frame in frames]
-    known = [grey for grey in map(_grey, empties) if grey.shape == greys[0].shape] if greys else []
-    burst = greys if len({grey.shape for grey in greys}) == 1 else []
-    return [_box_of(grey, known, burst) for grey in greys]
+@dataclass(frozen=True)
+class Background:
+    """What a fixed camera sees without the animal: the scene, and how much each pixel varies."""
+
+    scene: Grey
+    sway: Grey
+
+    @classmethod
+    def of(cls, greys: Sequence[Grey]) -> "Background | None":
+        """From earlier frames or from the burst itself. Fewer than two tell nothing."""
+        if len(greys) < 2:
+            return None
+        scene = _median(greys)
+        if len(greys) == 2:
+            return cls(scene, np.zeros_like(scene))
+        return cls(scene, _median([np.abs(grey - scene) for grey in greys]))
 
 
-def shrink(frame: Rgb) -> Rgb:
-    """All that is needed of an empty frame, to keep: `WIDTH` wide."""
-    height, width = frame.shape[:2]
-    size = (WIDTH, max(round(WIDTH * height / width), 8))
-    if (width, height) == size:
-        return frame
-    image = Image.fromarray(frame).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    return np.asarray(image)
+def motion_boxes(frames: Sequence[Grey], empties: Sequence[Grey]) -> list[Box | None]:
+    """A box for each frame of a burst, or None. `empties`: earlier frames of the same fixed
+    camera. Both as `grey_of` gives them; empties of another shape are left out."""
+    if len({grey.shape for grey in frames}) != 1:
+        return [None for _ in frames]
+    before = Background.of([grey for grey in empties if grey.shape == frames[0].shape])
+    during = Background.of(frames)
+    return [_box_of(grey, before, during) for grey in frames]
+
+
+def thumbnail(picture: Rgb) -> Rgb:
+    """The picture at a whole fraction of its size, still `ROOM` times the model's input or more:
+    what is left to squash then costs a fraction, and moves scores no more than a JPEG does."""
+    height, width = picture.shape[:2]
+    factors = (max(int(width / (INPUT * ROOM)), 1), max(int(height / (INPUT * ROOM)), 1))
+    return picture if factors == (1, 1) else np.asarray(Image.fromarray(picture).reduce(factors))
+
+
+def grey_of(picture: Rgb) -> Grey:
+    """The small grey copy that motion is looked for in: about `WIDTH` by `HEIGHT` pixels."""
+    height, width = picture.shape[:2]
+    factors = (max(round(width / WIDTH), 1), max(round(height / HEIGHT), 1))
+    return np.asarray(Image.fromarray(picture).reduce(factors).convert("L"), np.float32)
 
 
 def cut(frame: Rgb, box: Box) -> Rgb:
@@ -74,35 +102,30 @@ def cut(frame: Rgb, box: Box) -> Rgb:
     height, width = frame.shape[:2]
     left, top = int(box.left * width), int(box.top * height)
     right, bottom = int(np.ceil(box.right * width)), int(np.ceil(box.bottom * height))
-    return frame[top : max(bottom, top + 1), left : max(right, left + 1)]
+    part = frame[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return np.ascontiguousarray(part)  # Pillow takes many times as long over one with strides
 
 
-def _box_of(grey: Grey, empties: Sequence[Grey], burst: Sequence[Grey]) -> Box | None:
+def _box_of(grey: Grey, before: Background | None, during: Background | None) -> Box | None:
     """Against the empties first; where everything differs from them, against the burst alone: a
     camera that was knocked an hour ago is still while the animal walks."""
-    for stack in (empties, burst):
-        if len(stack) < 2:
+    for background in (before, during):
+        if background is None:
             continue
-        mask, strength = _moving(grey, np.stack(stack))
-        if mask.mean() > EVERYWHERE:
-            continue
-        blob = _winner(find_blobs(mask, strength), mask.size)
-        if blob is not None:
-            return _with_margin(blob, grey.shape)
-        if stack is empties:
-            return None
+        mask, difference = _moving(grey, background)
+        if mask.mean() <= EVERYWHERE:
+            blob = _winner(find_blobs(mask, difference), mask.size)
+            return None if blob is None else _with_margin(blob, grey.shape)
     return None
 
 
-def _moving(grey: Grey, stack: Grey) -> tuple[npt.NDArray[np.bool_], Grey]:
-    """(mask of what moved, blurred difference) against a stack of background frames."""
-    background = np.median(stack, axis=0)
-    sway = np.median(np.abs(stack - background), axis=0) if len(stack) > 2 else 0.0
-    difference = np.abs(_blur(_matched(grey, background) - background))
-    typical = float(np.median(difference))
+def _moving(grey: Grey, background: Background) -> tuple[Mask, Grey]:
+    """(mask of what moved, blurred difference) against a background."""
+    difference = np.abs(_blur(_matched(grey, background.scene) - background.scene))
+    typical = float(np.median(difference.ravel()[::SPARSE]))
     if typical > UNLIKE:
         return np.ones(grey.shape, bool), difference
-    threshold = max(FLOOR, NOISES * 1.4826 * typical) + SWAY * sway
+    threshold = max(FLOOR, NOISES * 1.4826 * typical) + SWAY * background.sway
     return _opened(difference > threshold), difference
 
 
@@ -110,11 +133,12 @@ def _matched(grey: Grey, background: Grey) -> Grey:
     """The frame with its gain and offset fitted to the background: by the medians first, then
     twice by least squares over the pixels that fit best. Where these have no texture to tell the
     gain by, it stays near 1."""
-    gain, offset = 1.0, float(np.median(background) - np.median(grey))
+    few, same = grey.ravel()[::SPARSE], background.ravel()[::SPARSE]
+    gain, offset = 1.0, float(np.median(same) - np.median(few))
     for _ in range(2):
-        residual = np.abs(gain * grey + offset - background)
+        residual = np.abs(gain * few + offset - same)
         fits = residual <= np.quantile(residual, FITTING)
-        x, y = grey[fits], background[fits]
+        x, y = few[fits], same[fits]
         covariance = float(((x - x.mean()) * (y - y.mean())).mean())
         gain = (covariance + TEXTURE) / (float(x.var()) + TEXTURE)
         offset = float(y.mean()) - gain * float(x.mean())
@@ -150,8 +174,17 @@ def _with_margin(blob: Blob, shape: tuple[int, ...]) -> Box:
     return Box(left, top, right, bottom)
 
 
-def _grey(frame: Rgb) -> Grey:
-    return np.asarray(Image.fromarray(shrink(frame)).convert("L"), np.float32)
+def _median(frames: Sequence[Grey]) -> Grey:
+    """Per pixel. A bubble sort of whole frames: for a handful of them ten times as fast as
+    numpy's median, which sorts each pixel."""
+    ordered = list(frames)
+    for last in range(len(ordered) - 1, 0, -1):
+        for at in range(last):
+            low = np.minimum(ordered[at], ordered[at + 1])
+            ordered[at + 1] = np.maximum(ordered[at], ordered[at + 1])
+            ordered[at] = low
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _blur(grey: Grey) -> Grey:
@@ -161,8 +194,17 @@ def _blur(grey: Grey) -> Grey:
     return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9, np.float32)
 
 
-def _opened(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _opened(mask: Mask) -> Mask:
     """Without specks thinner than 3 pixels, then grown so that legs join their body."""
-    image = Image.fromarray(mask.astype(np.uint8) * 255)
-    opened = image.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(5))
-    return np.asarray(opened) > 0
+    return _grown(~_grown(~mask, 1), 2)
+
+
+def _grown(mask: Mask, by: int) -> Mask:
+    """Every pixel with a True one within `by` rows and columns."""
+    for _ in range(by):
+        for _ in range(2):  # rows, then columns by the transposed view
+            wider = mask.copy()
+            wider[:-1] |= mask[1:]
+            wider[1:] |= mask[:-1]
+            mask = wider.T
+    return mask

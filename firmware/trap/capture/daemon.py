@@ -23,16 +23,16 @@ from gpiozero import DigitalInputDevice, GPIOZeroError
 
 from firmware import loop
 from firmware.trap.capture.archive import Archive, ArchiveError
-from firmware.trap.capture.camera import Camera, CameraError, CameraHung, Frame, Rgb
+from firmware.trap.capture.camera import Camera, CameraError, CameraHung, Frame
 from firmware.trap.capture.classifier import Classifier, ModelError, shipped_model
 from firmware.trap.capture.classify import judge_of
 from firmware.trap.capture.clock import clock_quality
-from firmware.trap.capture.crop import shrink
-from firmware.trap.capture.deadline import Overdue, call_within
+from firmware.trap.capture.crop import Grey
+from firmware.trap.capture.deadline import Overdue, each_within
 from firmware.trap.capture.numbering import Numbering, NumberingError
 from firmware.trap.capture.policy import Burst, items
 from firmware.trap.capture.trigger import Trigger
-from firmware.trap.capture.verdict import EMPTY, UNCERTAIN, Verdict, is_black, look
+from firmware.trap.capture.verdict import EMPTY, UNCERTAIN, Look
 from firmware.trap.outbox import Outbox, OutboxError
 from firmware.trap.settings import TrapSettings
 
@@ -68,7 +68,7 @@ def run(
     folder.mkdir(exist_ok=True)  # no parents: without the one, the data partition is not mounted
     classifier = Classifier(settings.classifier.model or shipped_model(), settings.classifier)
     with (
-        Outbox(folder / "outbox.sqlite", settings.outbox.max_mb * 10**6) as outbox,
+        Outbox(settings.unit.outbox, settings.outbox.max_mb * 10**6) as outbox,
         DigitalInputDevice(settings.pir.pin, pull_up=False, pin_factory=pin_factory) as pir,
     ):
         capture = Capture(
@@ -127,9 +127,11 @@ class Capture:
         self._numbering = Numbering(
             folder / "sightings", settings.unit.epoch, lambda: self._known_numbers()
         )
-        self._empties: dict[bool, deque[Rgb]] = {
+        self._empties: dict[bool, deque[Grey]] = {
             night: deque(maxlen=EMPTIES_KEPT) for night in (True, False)
         }
+        wanted = settings.camera
+        self._limit_s = wanted.timeout_s + wanted.frames * wanted.interval_s
         self._missed = False  # an edge fell into the quiet period
         self._counts: Counter[str] = Counter()
 
@@ -157,8 +159,9 @@ class Capture:
             return
         self._missed = False
         try:
-            self._burst(edge, self._frames())
+            self._burst(edge)
         except CameraHung:
+            log.error("camera_hung limit_s=%g", self._limit_s)  # noqa: TRY400 - says all
             raise
         except (CameraError, NumberingError, OSError) as error:
             self._counts["bursts_lost"] += 1
@@ -166,24 +169,39 @@ class Capture:
         finally:
             self._trigger.burst_over(self._monotonic())
 
-    def _frames(self) -> list[Frame]:
-        """One burst. Raises CameraError, CameraHung, OSError."""
-        wanted = self._settings.camera
-        limit_s = wanted.timeout_s + wanted.frames * wanted.interval_s
-        try:
-            frames = call_within(
-                limit_s, lambda: self._camera.burst(wanted.frames, wanted.interval_s)
-            )
-        except Overdue as error:
-            log.error("camera_hung limit_s=%g", limit_s)  # noqa: TRY400 - says all
-            raise CameraHung(f"the camera: {error}") from error
-        if not frames:
+    def _burst(self, edge: Edge) -> None:
+        """One burst, with as many frames as the camera gives. Raises CameraError, CameraHung,
+        NumberingError, OSError, the camera's only after the frames before it are safe."""
+        look = Look(self._classifier.scores, self._judge)
+        frames: list[Frame] = []
+        failure = self._take(frames, look)
+        if frames:
+            self._serve(edge, frames, look)
+        if failure is None and not frames:
             raise CameraError("the camera gave no frame")
-        return frames
+        if isinstance(failure, CameraHung) or (failure is not None and not frames):
+            raise failure
+        if failure is not None:
+            log.warning("burst_cut_short frames=%d reason=%s", len(frames), failure)
 
-    def _burst(self, edge: Edge, frames: list[Frame]) -> None:
+    def _take(self, frames: list[Frame], look: Look) -> CameraError | OSError | None:
+        """Frames as they come, each looked at while the camera takes the next; then its error."""
+        wanted = self._settings.camera
+        try:
+            for frame in each_within(
+                self._limit_s, lambda: self._camera.burst(wanted.frames, wanted.interval_s)
+            ):
+                frames.append(frame)
+                look.add(frame)
+        except Overdue as error:
+            return CameraHung(f"the camera {error}")
+        except (CameraError, OSError) as error:
+            return error
+        return None
+
+    def _serve(self, edge: Edge, frames: list[Frame], look: Look) -> None:
         night = frames[-1].night
-        verdict = look(frames, self._empties[night], self._classifier.scores, self._judge)
+        verdict = look.verdict(self._empties[night])
         burst = Burst(
             self._settings.unit.id, self._numbering.take(), edge.time_s, clock_quality(), night,
             [frame.jpeg for frame in frames], verdict, self._classifier.sidecar.id,
@@ -191,7 +209,11 @@ class Capture:
         self._queue(burst, edge)
         self._counts[f"verdict_{verdict.label}"] += 1
         self._keep(burst)
-        self._after(frames, verdict, night)
+        self._counts["frames_black"] += look.black
+        if verdict.reason == "no_usable_frame":
+            log.warning("no_usable_frame black=%d of=%d", look.black, len(frames))
+        if verdict.label == EMPTY:
+            self._empties[night].append(look.greys[-1])
 
     def _queue(self, burst: Burst, edge: Edge) -> None:
         """Into the outbox, the alert first; each item is committed when `put` returns."""
@@ -216,15 +238,6 @@ class Capture:
         except (ArchiveError, OutboxError) as error:
             self._counts["archive_failed"] += 1
             log.error("archive_failed sighting=%d reason=%s", burst.sighting, error)  # noqa: TRY400
-
-    def _after(self, frames: list[Frame], verdict: Verdict, night: bool) -> None:
-        """Learn the empty scene; say when the pictures are good for nothing."""
-        black = sum(is_black(frame.rgb) for frame in frames)
-        self._counts["frames_black"] += black
-        if verdict.reason == "no_usable_frame":
-            log.warning("no_usable_frame black=%d of=%d", black, len(frames))
-        if verdict.label == EMPTY and frames[-1].settled:
-            self._empties[night].append(shrink(frames[-1].rgb))
 
     def _unsent(self) -> set[int]:
         rows = [*self._outbox.rows("waiting"), *self._outbox.rows("sending")]

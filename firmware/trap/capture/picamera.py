@@ -10,13 +10,15 @@ the daemon has the deadline.
     cold    opened per burst, closed after it: saves power, and its first frame is unsettled
 
 Written against picamera2 0.3.3x. Its names are by memory order: `BGR888` gives red first.
-`main` becomes the JPEG, without metadata; `lores` (YUV 4:2:0, full range) is what the model sees.
+`main` becomes the JPEG, without metadata, and the crops; `lores` (YUV 4:2:0, full range) is the
+whole frame for the model.
 """
 
 import io
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,7 +33,7 @@ FAST_FRAME_S = 1 / 30  # where the exposure must find itself: after a cold start
 LOOK_FRAMES = 3
 SETTLE_FRAMES = 6  # after a start or a change of light, where the camera does not say itself
 BUFFERS = 5
-LORES_WIDTH = 1280
+LORES_WIDTH = 512  # for the whole frame; crops are cut from `main`
 AE_CONVERGED = 2  # libcamera.controls.AeStateEnum.Converged
 _ALIGN = 64  # bytes: rows of `lores` then have no padding on any Pi
 
@@ -66,13 +68,15 @@ class PiCamera:
         self._held: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._unsettled = 0  # frames that are still not to be trusted
         if settings.mode == "warm":
-            self._guarded(self._start)
+            with self._guarded():
+                self._start()
 
-    def burst(self, frames: int, interval_s: float) -> list[Frame]:
-        """Raises CameraError; the next call opens the camera anew."""
+    def burst(self, frames: int, interval_s: float) -> Iterator[Frame]:
+        """Each frame as soon as it is taken. Raises CameraError; the next call opens the camera
+        anew."""
         try:
-            taken: list[Frame] = self._guarded(lambda: self._burst(frames, interval_s))
-            return taken
+            with self._guarded():
+                yield from self._burst(frames, interval_s)
         finally:
             if self._lamp is not None:
                 self._lamp.off()
@@ -89,10 +93,11 @@ class PiCamera:
             device.stop()
             device.close()
 
-    def _guarded(self, work: Callable[[], Any]) -> Any:
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         """picamera2 and libcamera raise RuntimeError for nearly everything."""
         try:
-            return work()
+            yield
         except (RuntimeError, OSError, ValueError, KeyError, IndexError) as error:
             self._abandon()
             raise CameraError(
@@ -135,27 +140,27 @@ class PiCamera:
         except queue.Empty:
             return None
 
-    def _burst(self, frames: int, interval_s: float) -> list[Frame]:
+    def _burst(self, frames: int, interval_s: float) -> Iterator[Frame]:
         if self._device is None:
             self._start()
         first = self._first()
         relit = first is None
-        taken: list[Frame] = []
-        due_s = 0.0
-        while len(taken) < frames:
+        taken, due_s = 0, 0.0
+        while taken < frames:
             request = first or self._device.capture_request()
             first = None
             try:
                 metadata = request.get_metadata()
                 at_s = metadata["SensorTimestamp"] / 1e9
-                if at_s >= due_s - FRAME_S / 2:
-                    taken.append(self._frame(request, metadata))
-                    due_s = at_s + interval_s
+                if at_s < due_s - FRAME_S / 2:
+                    continue
+                frame = self._frame(request, metadata)
             finally:
                 request.release()
+            yield frame
+            taken, due_s = taken + 1, at_s + interval_s
         if relit and self._settings.mode == "warm":
             self._device.set_controls(_pace(FRAME_S))
-        return taken
 
     def _first(self) -> Any:
         """By day the first frame, ours to release; warm, it is the one before the edge. At night
@@ -186,9 +191,10 @@ class PiCamera:
     def _frame(self, request: Any, metadata: dict[str, Any]) -> Frame:
         settled = self._unsettled == 0 or _converged(metadata)
         age_s = self._boot_s() - metadata["SensorTimestamp"] / 1e9
-        rgb = rgb_of(request.make_array("lores"), lores_size(self._settings))
-        jpeg = self._jpeg(request.make_array("main"))
-        return Frame(jpeg, rgb, self._now() - max(age_s, 0.0), self._light.night, settled)
+        small = rgb_of(request.make_array("lores"), lores_size(self._settings))
+        full = request.make_array("main")
+        time_s = self._now() - max(age_s, 0.0)
+        return Frame(self._jpeg(full), full, time_s, self._light.night, settled, small)
 
     def _jpeg(self, pixels: Rgb) -> bytes:
         file = io.BytesIO()

@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware.trap.capture.camera import Frame, Rgb
-from firmware.trap.capture.crop import cut, motion_boxes
+from firmware.trap.capture.crop import Grey, cut, grey_of, motion_boxes, thumbnail
 
 Scores = npt.NDArray[np.float64]
 UNCERTAIN = "uncertain"
 EMPTY = "empty"
 LEOPARD = "leopard"
-BLACK_LEVEL = 8  # a frame whose brightest percent stays below this grey level shows nothing
+BLACK_LEVEL = 8  # grey level that nothing stays below by day or under the lamp
 _LEAST_WEIGHT = 0.1  # of a view that shows nothing, so that it still dampens a doubtful crop
 _LEAST = 1e-4  # int8 scores carry no more than this; bounds what one view can say
 
@@ -94,23 +94,40 @@ class Judge:
         return np.array([name in self.independent for name in self.labels])
 
 
-def look(
-    frames: Sequence[Frame],
-    empties: Sequence[Rgb],
-    score: Callable[[Sequence[Rgb]], Sequence[Scores]],
-    judge: Judge,
-) -> Verdict:
-    """The verdict on a burst: usable frames only, each as a whole and as its motion crop."""
-    pictures = [frame.rgb for frame in frames if frame.settled and not is_black(frame.rgb)]
-    views: list[list[Scores]] = []
-    for picture, box in zip(pictures, motion_boxes(pictures, empties), strict=True):
-        views.append(list(score([picture] if box is None else [picture, cut(picture, box)])))
-    return judge.verdict(views)
+class Look:
+    """A burst while it is taken: what can be done about a frame is done when it comes, so that
+    little is left to do after the last one. Only usable frames count."""
+
+    def __init__(self, score: Callable[[Sequence[Rgb]], Sequence[Scores]], judge: Judge) -> None:
+        self._score, self._judge = score, judge
+        self._pictures: list[Rgb] = []
+        self._wholes: list[Scores] = []
+        self.greys: list[Grey] = []  # of the usable frames, for `motion_boxes`
+        self.black = 0
+
+    def add(self, frame: Frame) -> None:
+        """One more frame: scored as a whole, and made ready for the search for motion."""
+        small = thumbnail(frame.rgb if frame.small is None else frame.small)
+        grey = grey_of(small)
+        if is_black(grey):
+            self.black += 1
+        elif frame.settled:
+            self._pictures.append(frame.rgb)
+            self.greys.append(grey)
+            self._wholes += self._score([small])
+
+    def verdict(self, empties: Sequence[Grey]) -> Verdict:
+        """The burst's, with the crops of what moved before the camera's last empty frames."""
+        views = [[whole] for whole in self._wholes]
+        for at, box in enumerate(motion_boxes(self.greys, empties)):
+            if box is not None:
+                views[at] += self._score([thumbnail(cut(self._pictures[at], box))])
+        return self._judge.verdict(views)
 
 
-def is_black(picture: Rgb) -> bool:
-    """Whether even its brightest hundredth is dark: lens covered, lamp dead, sensor gone."""
-    return float(np.percentile(picture[::8, ::8], 99)) < BLACK_LEVEL
+def is_black(grey: Grey) -> bool:
+    """Whether all but its brightest hundredth is dark: lens covered, lamp dead, sensor gone."""
+    return float((grey >= BLACK_LEVEL).mean()) < 0.01
 
 
 def _softmax(logs: Scores, among: npt.NDArray[np.bool_]) -> Scores:

@@ -2,7 +2,7 @@
 camera that does what its script says."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from firmware.trap.settings import (
 )
 
 Colour = tuple[int, int, int]
-Act = Sequence[Colour | Rgb] | Callable[[], list[Frame]]
+Act = Sequence[Colour | Rgb] | Callable[[], Iterable[Frame]]
 
 
 def picture(colour: Colour, size: tuple[int, int] = (160, 90)) -> Rgb:
@@ -55,7 +55,7 @@ class ScriptCamera:
     def __init__(self, acts: Sequence[Act]) -> None:
         self.acts, self.bursts, self.closed = list(acts), 0, False
 
-    def burst(self, frames: int, interval_s: float) -> list[Frame]:
+    def burst(self, frames: int, interval_s: float) -> Iterable[Frame]:
         act = self.acts[min(self.bursts, len(self.acts) - 1)]
         self.bursts += 1
         if callable(act):

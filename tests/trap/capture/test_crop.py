@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from firmware.trap.capture import crop
 from firmware.trap.capture.blobs import find_blobs
 from firmware.trap.capture.camera import Rgb
-from firmware.trap.capture.crop import Box, cut, motion_boxes
+from firmware.trap.capture.crop import Box, cut, grey_of
 
 SIZE = (640, 360)
 
@@ -47,6 +48,10 @@ class Site:
 
     def empties(self, count: int = 4, **changes: int) -> list[Rgb]:
         return [self.shot(**changes) for _ in range(count)]  # type: ignore[arg-type]
+
+
+def motion_boxes(frames: list[Rgb], empties: list[Rgb]) -> list[Box | None]:
+    return crop.motion_boxes([grey_of(f) for f in frames], [grey_of(f) for f in empties])
 
 
 def overlap(box: Box | None, x: int, y: int) -> float:

@@ -184,6 +184,36 @@ def test_a_camera_that_raises_costs_one_burst(
     assert errors(log) == ["burst_lost", "burst_lost"] and str(error) in log.text
 
 
+def test_frames_before_the_cameras_failure_are_not_lost(
+    tmp_path: Path, classifier: Classifier, log: pytest.LogCaptureFixture
+) -> None:
+    def breaks() -> Iterator[Frame]:
+        yield frame(picture(ORANGE))
+        raise OSError("the sensor does not answer")
+
+    with Rig(tmp_path, classifier, [breaks]) as rig:
+        rig.edge()
+        assert rig.queued == ["T0007-000000-sighting-0", "T0007-000000-frame-1"]
+    assert errors(log, "WARNING") == ["burst_cut_short"] and not errors(log)
+
+
+def test_frames_before_the_camera_hangs_are_safe_when_the_daemon_ends(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    release = threading.Event()
+
+    def hangs() -> Iterator[Frame]:
+        yield frame(picture(ORANGE))
+        release.wait()
+
+    limits = CameraSettings(frames=3, interval_s=0.0, timeout_s=0.05)
+    with Rig(tmp_path, classifier, [hangs], camera=limits) as rig:
+        with pytest.raises(CameraHung):
+            rig.edge()
+        release.set()
+        assert len(rig.queued) == 2 and len(rig.archived) == 1
+
+
 def test_black_frames_are_counted_and_uncertain(
     tmp_path: Path, classifier: Classifier, log: pytest.LogCaptureFixture
 ) -> None:
@@ -213,10 +243,10 @@ def test_a_camera_that_hangs_ends_the_daemon_with_an_error(
     tmp_path: Path, classifier: Classifier, log: pytest.LogCaptureFixture
 ) -> None:
     release = threading.Event()
-    stuck = HangingCamera(ScriptCamera([LEOPARD]), 60, release.wait)
+    stuck: HangingCamera[Frame] = HangingCamera(BlackCamera(Frame, float, float), 60, release.wait)
     limits = CameraSettings(frames=3, interval_s=0.0, timeout_s=0.05)
     with Rig(tmp_path, classifier, [lambda: stuck.burst(3, 0.0)], camera=limits) as rig:
-        with pytest.raises(CameraHung, match=r"no answer within 0\.05 s"):
+        with pytest.raises(CameraHung, match=r"kept us waiting for more than 0\.05 s"):
             rig.edge()
         release.set()
     assert errors(log) == ["camera_hung"]
@@ -331,7 +361,7 @@ class Stopping(ScriptCamera):
         self.events, self.last, self.taken = events, last, threading.Semaphore(0)
 
     def burst(self, frames: int, interval_s: float) -> list[Frame]:
-        taken = super().burst(frames, interval_s)
+        taken = list(super().burst(frames, interval_s))
         if self.bursts == self.last:
             self.events.put(loop.Stop())
         self.taken.release()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from firmware.sim.clock import VirtualClock
-from firmware.trap.capture.camera import CameraError
+from firmware.trap.capture.camera import CameraError, Frame
 from firmware.trap.capture.light import Light
 from firmware.trap.capture.picamera import PiCamera, lores_size, rgb_of
 from firmware.trap.settings import CameraSettings
@@ -36,11 +36,14 @@ class Bench:
         self.device = FakePicamera2(self.world)
         return self.device
 
+    def burst(self, frames: int, interval_s: float) -> list[Frame]:
+        return list(self.camera.burst(frames, interval_s))
+
 
 def test_a_warm_burst_begins_with_the_frame_before_the_edge() -> None:
     bench = Bench()
     edge_s = bench.world.clock.now()
-    frames = bench.camera.burst(3, 0.5)
+    frames = bench.burst(3, 0.5)
     times = [frame.time_s - edge_s for frame in frames]
     assert times == pytest.approx([0.0, 0.4, 0.8], abs=0.21) and times[0] <= 0
     assert all(b - a >= 0.39 for a, b in itertools.pairwise(times))
@@ -48,19 +51,20 @@ def test_a_warm_burst_begins_with_the_frame_before_the_edge() -> None:
 
 
 def test_frames_are_jpegs_of_the_full_size_and_small_pixels_for_the_model() -> None:
-    (frame,) = Bench().camera.burst(1, 0.5)
+    (frame,) = Bench().burst(1, 0.5)
     with Image.open(io.BytesIO(frame.jpeg)) as image:
         assert (image.format, image.size) == ("JPEG", (640, 360))
         assert not image.getexif()
-    assert frame.rgb.shape == (180, 320, 3)
-    assert np.abs(frame.rgb.astype(int) - 120).max() <= 1
+    assert frame.rgb.shape == (360, 640, 3) and frame.small is not None
+    assert frame.small.shape == (180, 320, 3)
+    assert np.abs(frame.small.astype(int) - 120).max() <= 1
 
 
 def test_a_hundred_bursts_leave_no_request_unreleased() -> None:
     bench = Bench()
     for number in range(100):
         bench.world.lux = 500.0 if number % 3 else 1.0
-        bench.camera.burst(3, 0.5)
+        bench.burst(3, 0.5)
         bench.device.stream(1.0)
     bench.camera.close()
     assert bench.device.closed and bench.world.opened == 1
@@ -68,7 +72,7 @@ def test_a_hundred_bursts_leave_no_request_unreleased() -> None:
 
 def test_at_night_the_lamp_is_on_for_the_burst_alone() -> None:
     bench = Bench(lux=1.0)
-    frames = bench.camera.burst(3, 0.5)
+    frames = bench.burst(3, 0.5)
     assert bench.world.lamp.log == ["on", "off"] and bench.world.ircut.log == ["on"]
     assert [frame.night for frame in frames] == [True] * 3
     assert [frame.settled for frame in frames] == [False, True, True]
@@ -77,13 +81,13 @@ def test_at_night_the_lamp_is_on_for_the_burst_alone() -> None:
 def test_the_lamps_own_light_is_not_taken_for_day() -> None:
     bench = Bench(lux=1.0)
     for _ in range(4):
-        assert all(frame.night for frame in bench.camera.burst(3, 0.5))
+        assert all(frame.night for frame in bench.burst(3, 0.5))
         bench.device.stream(2.0)
 
 
 def test_after_a_night_burst_the_stream_is_slow_again() -> None:
     bench = Bench(lux=1.0)
-    bench.camera.burst(1, 0.5)
+    bench.burst(1, 0.5)
     before_s = bench.world.clock.monotonic()
     bench.device.capture_request().release()
     assert bench.world.clock.monotonic() - before_s == pytest.approx(0.2)
@@ -91,25 +95,25 @@ def test_after_a_night_burst_the_stream_is_slow_again() -> None:
 
 def test_dawn_puts_the_filter_back() -> None:
     bench = Bench(lux=1.0)
-    bench.camera.burst(1, 0.5)
+    bench.burst(1, 0.5)
     bench.world.lux = 100.0
     bench.device.stream(2.0)
-    (frame,) = bench.camera.burst(1, 0.5)
+    (frame,) = bench.burst(1, 0.5)
     assert not frame.night and not bench.world.ircut.is_on and not bench.world.lamp.is_on
 
 
 def test_a_cold_camera_is_open_for_the_burst_alone_and_says_which_frames_are_unsettled() -> None:
     bench = Bench(COLD)
     assert bench.world.opened == 0
-    frames = bench.camera.burst(3, 0.5)
+    frames = bench.burst(3, 0.5)
     assert bench.world.opened == 1 and bench.device.closed
     assert [frame.settled for frame in frames] == [False, True, True]
-    bench.camera.burst(1, 0.5)
+    bench.burst(1, 0.5)
     assert bench.world.opened == 2
 
 
 def test_a_cold_camera_finds_the_night() -> None:
-    frames = Bench(COLD, lux=1.0).camera.burst(3, 0.5)
+    frames = Bench(COLD, lux=1.0).burst(3, 0.5)
     assert [(f.night, f.settled) for f in frames] == [(True, False), (True, True), (True, True)]
 
 
@@ -117,12 +121,12 @@ def test_an_error_closes_the_camera_and_the_next_burst_opens_it_anew() -> None:
     bench = Bench(lux=1.0)
     bench.world.broken = "Camera frontend has timed out!"
     with pytest.raises(CameraError, match=r"frontend has timed out.*cable"):
-        bench.camera.burst(3, 0.5)
+        bench.burst(3, 0.5)
     assert not bench.world.lamp.is_on
     with pytest.raises(CameraError):
-        bench.camera.burst(3, 0.5)
+        bench.burst(3, 0.5)
     bench.world.broken = ""
-    assert len(bench.camera.burst(3, 0.5)) == 3 and bench.world.opened == 2
+    assert len(bench.burst(3, 0.5)) == 3 and bench.world.opened == 2
 
 
 def test_a_missing_camera_is_a_camera_error_at_once() -> None:

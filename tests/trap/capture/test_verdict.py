@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.trap.capture.camera import Frame
-from firmware.trap.capture.verdict import Judge, Scores, is_black, look
+from firmware.trap.capture.verdict import Judge, Look, Scores, is_black
 
 LABELS = ("leopard", "tiger", "deer", "dog", "empty", "human", "vehicle")
 LIMITS = {"leopard": 0.5, "tiger": 0.6, "human": 0.5, "vehicle": 0.5, "other": 0.5}
@@ -89,16 +89,19 @@ def test_black_and_unsettled_frames_are_not_shown_to_the_model() -> None:
         asked.append(1)
         return [LEOPARD]
 
-    frames = [Frame(b"", black, 0, True), Frame(b"", grey, 0, True, settled=False)]
-    assert look(frames, (), score, JUDGE).reason == "no_usable_frame" and not asked
-    assert look([*frames, Frame(b"", grey, 0, True)], (), score, JUDGE).label == "leopard"
-    assert asked == [1]
+    look = Look(score, JUDGE)
+    look.add(Frame(b"", black, 0, True))
+    look.add(Frame(b"", grey, 0, True, settled=False))
+    assert look.verdict(()).reason == "no_usable_frame" and not asked
+    look.add(Frame(b"", grey, 0, True))
+    assert look.verdict(()).label == "leopard"
+    assert asked == [1] and look.black == 1
 
 
 def test_a_dark_frame_with_two_eyes_in_it_is_not_black() -> None:
-    night = np.full((360, 640, 3), 2, np.uint8)
+    night = np.full((108, 192), 2, np.float32)
     assert is_black(night)
-    night[100:160, 200:300] = 40
+    night[30:48, 60:90] = 40
     assert not is_black(night)
 
 
