@@ -31,6 +31,7 @@ FORMAT = 1
 BUSY_S = 10.0
 """How long one process waits for the other's commit; on a slow card that is most of a second."""
 WAL_LEFT_BYTES = 8 * 2**20
+_SUFFIXES = ("", "-wal", "-shm")
 
 # The bytes have a table of their own: SQLite rewrites a whole row for each change in it, and a
 # state change must not cost a megabyte of card wear. Each index covers only the rows in one state.
@@ -84,6 +85,7 @@ class OutboxFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._fresh = Path(f"{path}.fresh")
         self._open: sqlite3.Connection | None = None
         self._inode = (0, 0)
         self.read(lambda db: None)
@@ -136,6 +138,8 @@ class OutboxFile:
             self.close()
         if self._open is None:
             with self._alone():
+                if self._fresh.exists() and not self.path.exists():
+                    self._begin_afresh("replacing it was cut short")
                 self._inode = _inode(self.path)  # what to set aside, should opening it fail
                 self._open = _open(self.path)
                 self._inode = _inode(self.path)
@@ -166,20 +170,38 @@ class OutboxFile:
         with self._alone():
             if not self._in_place():
                 return
-            number = 1
-            while (aside := Path(f"{self.path}.corrupt-{number}")).exists():
-                number += 1
-            try:
-                for suffix in ("-wal", "-shm", ""):  # a WAL must never meet the fresh file
-                    _move(Path(f"{self.path}{suffix}"), Path(f"{aside}{suffix}"))
-            except OSError as error:
-                raise self._corrupt(f"cannot be moved aside ({error.strerror})") from error
-            with closing(_open(self.path)) as fresh:
+            self._begin_afresh(reason)
+
+    def _begin_afresh(self, reason: str) -> None:
+        """Move the corrupt file away and put a fresh one in its place. A power cut or an error on
+        the way leaves `.fresh` and no file under the name, and the next opening goes on there."""
+        try:
+            with closing(_open(self._fresh)) as fresh:  # first: it shows whether there is room
+                aside = self._move_aside()
                 saved = salvage(aside, fresh)
+            self._fresh.rename(self.path)
+            _sync_directory(self.path.parent)
+        except OSError as error:
+            raise self._corrupt(f"cannot be moved aside ({error.strerror})") from error
+        except sqlite3.Error as error:
+            if _is_corrupt(error):
+                for suffix in _SUFFIXES:
+                    Path(f"{self._fresh}{suffix}").unlink(missing_ok=True)
+            raise self._explain(error) from error
         log.error(
             "outbox_corrupt file=%s moved_to=%s salvaged=%d reason=%r",
             self.path, aside, saved, reason,
         )  # fmt: skip
+
+    def _move_aside(self) -> Path:
+        number = 1
+        while (aside := Path(f"{self.path}.corrupt-{number}")).exists():
+            number += 1
+        if not self.path.exists():  # moved already, by whom a power cut has stopped
+            aside = Path(f"{self.path}.corrupt-{max(number - 1, 1)}")
+        for suffix in _SUFFIXES:  # a WAL must never meet the fresh file
+            _move(Path(f"{self.path}{suffix}"), Path(f"{aside}{suffix}"))
+        return aside
 
     def _corrupt(self, what: str) -> OutboxCorrupt:
         return OutboxCorrupt(f"{self.path} is {what}; the card is probably dying: replace it")
@@ -260,6 +282,14 @@ def _inode(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (found.st_dev, found.st_ino)
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _move(source: Path, target: Path) -> None:

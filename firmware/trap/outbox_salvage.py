@@ -20,7 +20,8 @@ _FIELDS = "id, sha256, content_type, priority, size_bytes, created_s, attempts, 
 
 
 def salvage(corrupt: Path, fresh: sqlite3.Connection) -> int:
-    """Put the waiting records of the corrupt file into the fresh one; returns how many."""
+    """Put the waiting records of the corrupt file into the fresh one; returns how many. Running it
+    again changes nothing."""
     fresh.execute("BEGIN IMMEDIATE")
     for fields, body in sorted(_readable(corrupt), key=lambda found: found[0][0]):
         row = fresh.execute(

@@ -201,16 +201,49 @@ def test_records_come_along_from_a_corrupt_file_and_frames_stay_behind(tmp_path:
         for sighting in range(200):
             put(outbox, sighting, 300 if sighting % 2 else 5000)
         (sent,) = outbox.claim(0.0, 1)
-        (page,) = outbox._file.read(
-            lambda db: db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'item_waiting'")
-        ).fetchone()
-        damage(path, page)
+        damage_index(outbox)
         put(outbox, 1000, 300)
         kept = [row.id.sighting for row in outbox.rows()]
         assert kept == [*range(1, 200, 2), 1000]
         assert sent.id.sighting == 0
         for item in outbox.claim(0.0, 1000):
             assert item.body == random.Random(item.id.sighting).randbytes(300)
+
+
+def test_a_corrupt_file_on_a_full_disk_is_an_error_until_there_is_room_and_then_salvaged(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.sqlite"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Outbox(path, LIMIT_BYTES) as outbox:
+        put(outbox, 1, 300)
+        damage_index(outbox)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+            for _ in range(2):
+                with pytest.raises(OutboxError, match="space"):
+                    put(outbox, 2, 300)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        put(outbox, 2, 300)
+        assert [row.id.sighting for row in outbox.rows()] == [1, 2]
+
+
+@pytest.mark.parametrize("moved", [("",), ("", "-wal"), ("", "-wal", "-shm")])
+def test_a_power_cut_while_a_corrupt_file_is_replaced_costs_no_record(
+    tmp_path: Path, moved: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    path, left = tmp_path / "outbox.sqlite", tmp_path / "left"
+    with Outbox(path, LIMIT_BYTES) as outbox:
+        put(outbox, 1, 300)
+        left.mkdir()
+        for suffix in ("", "-wal", "-shm"):  # as a power cut leaves them: the record is in the WAL
+            name = f"outbox.sqlite{'.corrupt-1' if suffix in moved else ''}{suffix}"
+            shutil.copy(f"{path}{suffix}", left / name)
+    (left / "outbox.sqlite.fresh").touch()
+    with Outbox(left / "outbox.sqlite", LIMIT_BYTES) as outbox:
+        assert [row.id.sighting for row in outbox.rows()] == [1]
+    assert "outbox_corrupt" in caplog.text and not (left / "outbox.sqlite.fresh").exists()
 
 
 def test_damage_anywhere_in_the_file_ends_in_service_and_never_in_wrong_bytes(
@@ -239,6 +272,14 @@ def test_damage_anywhere_in_the_file_ends_in_service_and_never_in_wrong_bytes(
         except OutboxError as error:  # only damage that reads as another format's number
             assert "has format" in str(error)
     assert kept >= 38
+
+
+def damage_index(outbox: Outbox) -> None:
+    """Overwrite a page without which no item can be put, and with which none is lost."""
+    (page,) = outbox._file.read(
+        lambda db: db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'item_waiting'")
+    ).fetchone()
+    damage(outbox._file.path, page)
 
 
 def damage(path: Path, page: int | None = None) -> None:
