@@ -67,7 +67,10 @@ def main() -> None:
     help="How often the link to the broker breaks in mid-message, per chunk forwarded.",
 )  # fmt: skip
 @click.option("--headless", is_flag=True, help="No live view; end after the last event.")
-@click.option("--seed", default=1, show_default=True, help="Seed of scenes, pulses and losses.")
+@click.option(
+    "--seed", default=1, show_default=True, type=click.IntRange(0),
+    help="Seed of scenes, pulses and losses.",
+)  # fmt: skip
 @click.option(
     "--broker", type=click.Choice(["auto", "embedded"]), default="auto", show_default=True,
     help="auto: Mosquitto if it is installed, else the embedded one.",
@@ -82,7 +85,7 @@ def demo(
 ) -> None:  # fmt: skip
     """The whole system on this machine: broker, base and traps, with virtual hardware.
 
-    Exit status 0 only if every leopard-positive item arrived exactly once.
+    Exit status 0 only if every leopard-positive item arrived exactly once; 130 when interrupted.
     """
     from firmware.demo.run import DemoFailed, Plan, run
 

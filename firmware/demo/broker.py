@@ -7,6 +7,7 @@ a user name. Not a broker to run in the field: no password is asked.
 """
 
 import contextlib
+import importlib.util
 import shutil
 import signal
 import socket
@@ -41,8 +42,9 @@ class PrivateBroker:
         log = (self.directory / "broker.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
+                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C in the terminal is not for it
+            )  # fmt: skip
         for _ in range(int(START_TIMEOUT_S / 0.05)):
             if self.process.poll() is not None:
                 break
@@ -51,7 +53,8 @@ class PrivateBroker:
                 return
             wait(0.05)
         self.stop()
-        raise BrokerFailed(f"{self.name} did not start; see {self.directory / 'broker.log'}")
+        said = (self.directory / "broker.log").read_text(errors="replace").splitlines()
+        raise BrokerFailed(f"{self.name} did not start: {said[-1] if said else 'it said nothing'}")
 
     def kill(self) -> None:
         """As a crash would: SIGKILL."""
@@ -74,8 +77,8 @@ class PrivateBroker:
 def private_broker(
     directory: Path, wait: Callable[[float], object], *, embedded: bool = False
 ) -> Iterator[PrivateBroker]:
-    """A broker for the time of the context. `wait(seconds)` is the caller's way to wait;
-    `embedded` takes amqtt even where Mosquitto is installed."""
+    """A broker for the time of the context. `wait(seconds)` is the caller's way to wait, and may
+    raise; `embedded` takes amqtt even where Mosquitto is installed. Raises BrokerFailed."""
     directory.mkdir(parents=True, exist_ok=True)
     binary = None if embedded else find_mosquitto()
     address = Broker(host="127.0.0.1", port=_free_port())
@@ -83,8 +86,8 @@ def private_broker(
         broker = _embedded(directory, address)
     else:
         broker = _mosquitto(directory, address, binary)
-    broker.start(wait)
     try:
+        broker.start(wait)
         yield broker
     finally:
         broker.stop()
@@ -117,6 +120,11 @@ def _mosquitto(directory: Path, address: Broker, binary: str) -> PrivateBroker:
 
 
 def _embedded(directory: Path, address: Broker) -> PrivateBroker:
+    if importlib.util.find_spec("amqtt") is None:
+        raise BrokerFailed(
+            "there is no broker to run: install Mosquitto (apt install mosquitto), or the embedded "
+            "one (pip install 'rosette[demo]')"
+        )
     address = replace(address, protocol="3.1.1")
     command = (sys.executable, "-m", "firmware.demo.embedded", str(address.port))
     return PrivateBroker("amqtt (embedded)", address, directory, command)

@@ -6,6 +6,7 @@ chain works, not how good the classifier is on real ones.
 """
 
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -46,11 +47,19 @@ def plan_card(folder: Path, bursts: int, seed: int, width: int = 1280) -> list[S
 
 
 def render_cards(shoots: list[Shoot], frames: int, done: Callable[[int], object]) -> None:
-    """Render them all, on every core; calls `done(1)` after each burst."""
+    """Render them all, on every core; calls `done(1)` after each burst. What `done` raises ends
+    the rendering."""
     workers = min(len(shoots), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_leave_signals_to_the_parent) as pool:
         for _ in pool.map(partial(_render, frames=frames), shoots):
             done(1)
+
+
+def _leave_signals_to_the_parent() -> None:
+    """A terminal sends Ctrl-C to all its processes; and pools end their workers by SIGTERM."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _render(shoot: Shoot, frames: int) -> None:

@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,14 +38,17 @@ class Child:
     command: tuple[str, ...]
     log: Path
     process: subprocess.Popen[bytes]
+    _events: list[Event] = field(default_factory=list)
+    _read_bytes: int = 0
 
-    def events(self) -> Iterator[Event]:
-        """Every event it has logged so far, over all its lives."""
-        for line in self.log.read_text(errors="replace").splitlines():
-            if match := _LINE.fullmatch(line):
-                at = datetime.datetime.fromisoformat(f"{match['at']}+00:00")
-                values = dict(_PAIR.findall(match["rest"]))
-                yield Event(match["event"], match["level"], at.timestamp(), values)
+    def events(self) -> Sequence[Event]:
+        """Every event it has logged so far, over all its lives; not the line it is writing."""
+        with self.log.open("rb") as file:
+            file.seek(self._read_bytes)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._read_bytes += len(whole + newline)
+        self._events += _parse(whole.decode(errors="replace"))
+        return self._events
 
     def last_line(self) -> str:
         """The end of its log, which says why it has ended."""
@@ -87,6 +90,14 @@ class Children:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
+
+
+def _parse(log: str) -> Iterator[Event]:
+    for line in log.splitlines():
+        if match := _LINE.fullmatch(line):
+            at = datetime.datetime.fromisoformat(f"{match['at']}+00:00")
+            values = dict(_PAIR.findall(match["rest"]))
+            yield Event(match["event"], match["level"], at.timestamp(), values)
 
 
 def _spawn(command: tuple[str, ...], log: Path) -> subprocess.Popen[bytes]:

@@ -4,6 +4,7 @@ Promises that `delivered` compares what the capture daemons said they saw with w
 its disk, name by name and hash by hash; nothing is taken from what the uplink believes.
 """
 
+import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -148,16 +149,23 @@ def _bursts(unit: str, events: Iterable[Event]) -> tuple[list[Seen], int]:
 
 
 def _stored(database: Path, unit: str) -> tuple[dict[str, list[str]], dict[int, float]]:
-    """What the base has of a unit: item -> hashes; and each sighting's edge in unix seconds."""
-    stored: dict[str, list[str]] = {}
-    db = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    """What the base has of a unit: item -> hashes; and each sighting's edge in unix seconds.
+    Nothing when the base ended before it had made its tables."""
     try:
-        rows = db.execute("SELECT sighting, kind, idx, sha256 FROM item WHERE unit = ?", (unit,))
-        for sighting, kind, index, sha256 in rows:
-            stored.setdefault(f"{unit}-{sighting:06d}-{kind}-{index}", []).append(sha256)
-        edges_s = dict(
-            db.execute("SELECT sighting, time_s FROM sighting WHERE unit = ?", (unit,)).fetchall()
-        )
-    finally:
-        db.close()
+        with contextlib.closing(
+            sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+        ) as db:
+            items = db.execute(
+                "SELECT sighting, kind, idx, sha256 FROM item WHERE unit = ?", (unit,)
+            ).fetchall()
+            edges_s = dict(
+                db.execute(
+                    "SELECT sighting, time_s FROM sighting WHERE unit = ?", (unit,)
+                ).fetchall()
+            )
+    except sqlite3.OperationalError:
+        return {}, {}
+    stored: dict[str, list[str]] = {}
+    for sighting, kind, index, sha256 in items:
+        stored.setdefault(f"{unit}-{sighting:06d}-{kind}-{index}", []).append(sha256)
     return stored, edges_s

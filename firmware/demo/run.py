@@ -6,11 +6,14 @@ prove anything about a radio, a Pi's camera or real animals.
 """
 
 import contextlib
+import json
+import shlex
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +24,16 @@ from firmware import loop
 from firmware.broker import Broker
 from firmware.demo.broker import BrokerFailed, private_broker
 from firmware.demo.cards import plan_card, render_cards
+from firmware.demo.interrupt import Interrupted, interrupts, pause
 from firmware.demo.processes import Child, Children
 from firmware.demo.report import Trap, read_trap, summary, verdicts
 from firmware.demo.watch import Unit, outbox_of, watch
 from firmware.sim.card import find_bursts
 from firmware.sim.link import LossyLink
+from firmware.trap.outbox import OutboxError
 from firmware.wire.ids import format_unit
 
+PLAIN_WIDTH = 110  # of tables where there is no terminal
 EVERY_S = 3.0
 BURST_FRAMES = 3
 
@@ -51,23 +57,28 @@ class Plan:
 
 
 def run(plan: Plan) -> int:
-    """The whole demo. Exit status: 0 only if every leopard-positive item arrived exactly once;
-    130 when interrupted."""
-    console = Console(width=None if plan.headless is False else 110)
-    with workspace(plan.keep) as folder:
+    """The whole demo. Exit status: 0 only if there was a burst and every leopard-positive item
+    arrived exactly once; 130 when interrupted. Raises DemoFailed."""
+    console = Console(markup=False, emoji=False)  # names of files are no markup
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    with interrupts() as events, workspace(plan.keep) as folder:
         try:
-            cards = _cards(plan, folder, console)
-            with system(plan, folder, cards, console) as (base, units):
-                outcome = watch(base, units, console)
+            cards = _cards(plan, folder, console, events)
+            with system(plan, folder, cards, console, events) as (base, units):
+                outcome = watch(base, units, console, events)
                 traps = [_read(base, unit, folder) for unit in units]
                 _report(traps, console, plan)
                 if outcome == "delivered" and not plan.headless:
-                    _stay(folder, console)
-        except (BrokerFailed, OSError) as error:
+                    _stay(folder, console, events)
+        except Interrupted:
+            outcome = "interrupted"
+        except (BrokerFailed, BrokenExecutor, OutboxError, OSError) as error:
             raise DemoFailed(str(error)) from error
     if outcome == "interrupted":
         return 130
-    return 0 if outcome == "delivered" and all(trap.delivered for trap in traps) else 1
+    shown = any(trap.bursts for trap in traps)
+    return 0 if outcome == "delivered" and shown and all(t.delivered for t in traps) else 1
 
 
 @contextlib.contextmanager
@@ -84,17 +95,17 @@ def workspace(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True)
     except OSError as error:
         raise DemoFailed(f"{keep} cannot be made anew: {error.strerror}; name another") from error
-    yield keep
+    yield keep.resolve()
 
 
 @contextlib.contextmanager
 def system(
-    plan: Plan, folder: Path, cards: Sequence[Path], console: Console
+    plan: Plan, folder: Path, cards: Sequence[Path], console: Console, events: loop.Events
 ) -> Iterator[tuple[Child, list[Unit]]]:
     """Everything running: the base and the units. Ends it all on the way out."""
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(
-            private_broker(folder / "broker", threading.Event().wait, embedded=plan.embedded)
+            private_broker(folder / "broker", partial(pause, events), embedded=plan.embedded)
         )
         console.print(f"broker: {broker.name}; base and {plan.traps} traps are starting")
         children = Children(folder)
@@ -117,18 +128,23 @@ def system(
 
 def base_config(data_dir: Path, broker: Broker) -> str:
     """A base's config file."""
-    return f"{_mqtt(broker, 'base')}\n[store]\ndata_dir = '{data_dir}'\n"
+    return f"{_mqtt(broker, 'base')}\n[store]\ndata_dir = {_quoted(data_dir)}\n"
 
 
 def trap_config(unit: str, data_dir: Path, broker: Broker) -> str:
     """A unit's config file, with the patience of a demo."""
     return (
-        f"{_mqtt(broker, unit)}\n[unit]\nid = '{unit}'\ndata_dir = '{data_dir}'\n"
+        f"{_mqtt(broker, unit)}\n[unit]\nid = '{unit}'\ndata_dir = {_quoted(data_dir)}\n"
         "[pir]\nquiet_s = 0.5\nbursts_per_hour = 3600\n"
         f"[camera]\nframes = {BURST_FRAMES}\ninterval_s = 0.2\n"
         "[classifier]\nthreads = 1\n[archive]\nmin_free_mb = 10\n"
         "[uplink]\nretry_least_s = 0.2\nretry_most_s = 2.0\nreceipt_timeout_s = 5.0\n"
     )
+
+
+def _quoted(path: Path) -> str:
+    """As a TOML string, which a JSON string is too (but for DEL)."""
+    return json.dumps(str(path), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _mqtt(broker: Broker, name: str) -> str:
@@ -154,10 +170,10 @@ def _start_unit(
     return Unit(unit, data_dir / "outbox.sqlite", uplink, capture)
 
 
-def _cards(plan: Plan, folder: Path, console: Console) -> list[Path]:
+def _cards(plan: Plan, folder: Path, console: Console, events: loop.Events) -> list[Path]:
     if plan.frames is not None:
         find_bursts(plan.frames)  # says now, and clearly, if there is nothing in it
-        console.print(f"pictures: yours, from {plan.frames}")
+        console.print(f"pictures: yours, from {plan.frames}", soft_wrap=True)
         return [plan.frames] * plan.traps
     console.print("pictures: rendered, not real; they say nothing about accuracy in the field")
     cards = [folder / "cards" / str(number) for number in range(1, plan.traps + 1)]
@@ -166,9 +182,18 @@ def _cards(plan: Plan, folder: Path, console: Console) -> list[Path]:
         for number, card in enumerate(cards, 1)
         for shoot in plan_card(card, plan.events, plan.seed + number)
     ]
-    with Progress(console=console, transient=True) as progress:
+    console.print(f"rendering {len(shoots)} scenes")
+    # It refreshes no faster than scenes are done: its thread would be there when processes fork.
+    with Progress(
+        console=console, transient=True, auto_refresh=False, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("rendering scenes", total=len(shoots))
-        render_cards(shoots, BURST_FRAMES, lambda n: progress.advance(task, n))
+
+        def done(bursts: int) -> None:
+            progress.update(task, advance=bursts, refresh=True)
+            pause(events, 0)
+
+        render_cards(shoots, BURST_FRAMES, done)
     return cards
 
 
@@ -187,7 +212,9 @@ def _report(traps: Sequence[Trap], console: Console, plan: Plan) -> None:
     missing = [item for trap in traps for item in trap.missing]
     doubled = [item for trap in traps for item in trap.doubled]
     lost = sum(trap.lost_bursts for trap in traps)
-    if not expected:
+    if not any(trap.bursts for trap in traps):
+        console.print("no burst was taken, so nothing was shown", style="bold red")
+    elif not expected:
         console.print("no leopard was seen, so there was nothing to prove")
     console.print(
         f"leopard-positive items: {expected} expected, {expected - len(missing)} at the base, "
@@ -197,13 +224,13 @@ def _report(traps: Sequence[Trap], console: Console, plan: Plan) -> None:
         console.print("The scenes were rendered. For accuracy on real frames see models/README.md.")
 
 
-def _stay(folder: Path, console: Console) -> None:
+def _stay(folder: Path, console: Console, events: loop.Events) -> None:
     """Keep the system up to be looked at until Ctrl-C."""
     console.print(
         f"\nThe system keeps running. Look at it from another terminal:\n"
-        f"  rosette base list --config {folder / 'base.toml'}\n"
-        f"  rosette outbox stats --config {folder / 'T0001.toml'}\nCtrl-C ends it."
+        f"  rosette base list --config {shlex.quote(str(folder / 'base.toml'))}\n"
+        f"  rosette outbox stats --config {shlex.quote(str(folder / 'T0001.toml'))}\n"
+        "Ctrl-C ends it.",
+        soft_wrap=True,
     )
-    events = loop.Events()
-    with loop.stop_on_signals(events):
-        loop.run(lambda event: None, events)
+    loop.run(lambda event: None, events)

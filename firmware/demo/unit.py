@@ -50,7 +50,7 @@ class CardCamera:
         finally:
             seen = self._camera.last
             shown = seen[0] if len(seen) == 1 else seen[0].parent
-            log.info("shown source=%s", quote(os.path.relpath(shown, self._card)))
+            log.info("shown source=%s", quote(os.fsencode(os.path.relpath(shown, self._card))))
 
     def close(self) -> None:
         self._camera.close()

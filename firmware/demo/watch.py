@@ -37,12 +37,10 @@ def outbox_of(unit: Unit) -> Outbox:
     return Outbox(unit.outbox, OUTBOX_BYTES)
 
 
-def watch(base: Child, units: Sequence[Unit], console: Console) -> Outcome:
-    """Until all captures have ended and their outboxes are empty. Ctrl-C interrupts."""
-    events = loop.Events()
+def watch(base: Child, units: Sequence[Unit], console: Console, events: loop.Events) -> Outcome:
+    """Until all captures have ended and their outboxes are empty, or `Stop` interrupts."""
     watcher = _Watcher(base, units, console, events)
-    with loop.stop_on_signals(events):
-        loop.run(watcher.step, events)
+    loop.run(watcher.step, events)
     return watcher.outcome
 
 
@@ -95,7 +93,7 @@ class _Watcher:
     def _end(self, outcome: Outcome, complaint: str = "") -> None:
         self.outcome = outcome
         if complaint:
-            self._console.print(complaint, style="bold red", markup=False)
+            self._console.print(complaint, style="bold red", soft_wrap=True)
         self._events.put(loop.Stop())
 
 

@@ -94,20 +94,67 @@ def test_the_demo_replays_real_bursts(tmp_path: Path, frames_dir: Path) -> None:
     assert "Verdicts" in output and "rendered" not in output
 
 
-@pytest.mark.slow
-def test_ctrl_c_ends_the_demo_without_remains(tmp_path: Path) -> None:
+def interrupted(tmp_path: Path, at: str, *signals: signal.Signals) -> str:
+    """The output of a demo whose whole process group, as a terminal does it, gets these signals
+    when it has printed `at`."""
     demo = start(tmp_path, "--headless", "--traps", "1", "--events", "8")
     assert demo.stdout is not None
     killer = threading.Timer(TIMEOUT_S, demo.kill)
     killer.start()
+    lines = []
     for line in demo.stdout:
-        if "burst 0:" in line or "burst 1:" in line:
-            os.kill(demo.pid, signal.SIGINT)
+        lines.append(line)
+        if at in line:
             break
-    demo.communicate(timeout=TIMEOUT_S)
+    for number in signals:
+        os.killpg(demo.pid, number)
+        threading.Event().wait(0.05)
+    output = "".join(lines) + demo.communicate(timeout=TIMEOUT_S)[0]
     killer.cancel()
-    assert demo.returncode == 130
+    assert demo.returncode == 130, output
+    with pytest.raises(ProcessLookupError):  # the processes that render have no folder's name
+        os.killpg(demo.pid, 0)
+    return output
+
+
+@pytest.mark.parametrize("at", ["rendering", "are starting"])
+def test_ctrl_c_before_the_first_burst_ends_the_demo_without_remains(
+    tmp_path: Path, at: str
+) -> None:
+    assert "Traceback" not in interrupted(tmp_path, at, signal.SIGINT)
     assert not left_behind(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGINT,) * 4]
+)
+def test_a_signal_in_mid_run_and_impatience_leave_no_remains(
+    tmp_path: Path, signals: tuple[signal.Signals, ...]
+) -> None:
+    assert "Traceback" not in interrupted(tmp_path, "burst 0:", *signals)
+    assert not left_behind(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_demo_works_in_a_folder_whose_name_needs_quoting(tmp_path: Path) -> None:
+    odd = tmp_path / "it's [/b] #1?"
+    odd.mkdir(parents=True)
+    expected, arrived, *_ = figures(finished(odd, "--headless", "--traps", "1", "--events", "2"))
+    assert expected == arrived > 0
+
+
+def test_a_card_without_one_readable_picture_is_a_failure(tmp_path: Path) -> None:
+    card = tmp_path / "card [/b]"
+    card.mkdir(parents=True)
+    (card / "frame.jpg").write_bytes(b"not a picture")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    demo = start(temporary, "--headless", "--traps", "1", "--events", "1", "--frames", str(card))
+    output, _ = demo.communicate(timeout=TIMEOUT_S)
+    assert demo.returncode == 1, output
+    assert "no burst" in output and "card [/b]" in output
+    assert not left_behind(temporary)
 
 
 def test_a_folder_without_pictures_is_refused_with_a_clear_error(tmp_path: Path) -> None:
