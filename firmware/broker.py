@@ -21,7 +21,7 @@ PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv
 class Broker:
     """Where the broker is and how to be let in."""
 
-    host: str = setting(help="broker's host name or address")
+    host: str = setting(help="broker's host name or address", pattern=r"\S+")
     port: int = setting(8883, help="TCP port; 8883 is MQTT over TLS", least=1, most=65535)
     protocol: str = setting(
         "5", help="MQTT version; 3.1.1 hides refused publishes", choices=tuple(PROTOCOLS)
@@ -46,7 +46,7 @@ class Broker:
 
 
 def make_client(broker: Broker, client_id: str, *, clean: bool, manual_ack: bool) -> paho.Client:
-    """A client that is set up but not connected. Raises OSError for unreadable key files.
+    """A client that is set up but not connected. Raises OSError for key files that are not good.
 
     `clean` is for MQTT 3.1.1; on MQTT 5 the caller passes clean_start and session expiry when it
     connects. `manual_ack` leaves the acknowledgement of what arrives to the caller.
@@ -75,4 +75,7 @@ def make_client(broker: Broker, client_id: str, *, clean: bool, manual_ack: bool
 
 
 def _password(file: Path | None) -> str | None:
-    return None if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+    try:
+        return None if file is None else file.read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise OSError(f"{file} is not UTF-8 text: it must hold the password alone") from error

@@ -171,6 +171,22 @@ def test_a_key_file_that_is_missing_gives_down_and_names_the_trouble(tmp_path: P
         assert down.denied and "cannot set up" in down.reason
 
 
+def test_a_password_file_that_is_no_text_gives_down_and_names_the_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\xff\xfe\x00")
+    broker = Broker(host="127.0.0.1", port=1, username="T0007", password_file=secret)
+    with link_to(broker) as (link, events):
+        link.open()
+        down = expect(events, Down)
+        assert down.denied and str(secret) in down.reason
+
+
+def test_a_host_that_is_no_name_gives_down_and_says_so() -> None:
+    with link_to(Broker(host="base..example")) as (link, events):
+        link.open()
+        assert "label" in expect(events, Down).reason
+
+
 def test_receipts_wait_at_the_broker_while_the_unit_is_away(tmp_path: Path) -> None:
     with (
         any_broker("mosquitto", tmp_path) as broker,

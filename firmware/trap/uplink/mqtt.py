@@ -169,7 +169,7 @@ class _Session:
             idle_s = self._broker.keepalive_s / 4
             while self._client.loop(idle_s) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 pass
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a host that can be no name
             self._down = Down(self._number, str(error))
         finally:
             self._events.put(self._down)
