@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 C = TypeVar("C")
 _BAD = object()
+_BEYOND_FLOAT = 10**300
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def load(file: Path, kind: type[C]) -> C:
         raise ConfigError(file, [Problem("file", 0, f"cannot be read: {reason}")]) from error
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own is a ValueError
         raise ConfigError(file, [Problem("syntax", 0, str(error))]) from error
     problems: list[Problem] = []
     value = _table("", raw, kind, _lines(text), problems)
@@ -146,7 +147,7 @@ def _value(
 
 def _scalar(raw: Any, option: Any) -> Any:
     if option is float and type(raw) in (int, float):
-        return float(raw)
+        return float(raw) if abs(raw) < _BEYOND_FLOAT else _BAD
     if option is Path and isinstance(raw, str) and raw:
         return Path(raw)
     return raw if type(raw) is option else _BAD
@@ -160,7 +161,7 @@ def _outside(value: Any, limits: Mapping[str, Any]) -> str | None:
         low = -float("inf") if least is None else least
         high = float("inf") if most is None else most
         if not low <= value <= high:
-            return f"is {value:g}, must be within {low:g}..{high:g}"
+            return f"is {value}, must be within {low:g}..{high:g}"
     if choices and isinstance(value, str) and value not in choices:
         return f"is {value!r}, must be one of {', '.join(choices)}"
     if pattern and isinstance(value, str) and re.fullmatch(pattern, value) is None:

@@ -73,6 +73,13 @@ def test_nan_and_infinity_are_out_of_range(tmp_path: Path) -> None:
             read(tmp_path, f'name = "x"\nratio = {value}\n[pin]\nnumber = 1\n')
 
 
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_numbers_of_any_length_are_out_of_range_and_no_crash(tmp_path: Path, digits: int) -> None:
+    for line in (f"ratio = {'9' * digits}\n[pin]\nnumber = 1", f"[pin]\nnumber = {'9' * digits}"):
+        with pytest.raises(ConfigError):
+            read(tmp_path, f'name = "x"\n{line}\n')
+
+
 def test_an_unreadable_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(tmp_path / "absent.toml", Sample)
