@@ -5,10 +5,12 @@ what to do. A command imports what it needs only when it runs, so that a daemon 
 does not carry the others.
 """
 
+import contextlib
 import dataclasses
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -306,7 +308,9 @@ def _names_a_store(file: Path) -> bool:
         return False  # loading says what is wrong
 
 
-def _outbox(file: Path) -> "Outbox":
+@contextlib.contextmanager
+def _outbox(file: Path) -> Iterator["Outbox"]:
+    """The outbox of the unit with this config; whatever is wrong with it is one line."""
     from firmware.trap.outbox import Outbox, OutboxError
     from firmware.trap.settings import TrapSettings
 
@@ -315,7 +319,8 @@ def _outbox(file: Path) -> "Outbox":
     if not path.exists():
         raise click.ClickException(f"{path} does not exist: has the capture daemon run yet?")
     try:
-        return Outbox(path, settings.outbox.max_mb * 10**6)
+        with Outbox(path, settings.outbox.max_mb * 10**6) as queue:
+            yield queue
     except OutboxError as error:
         raise click.ClickException(str(error)) from error
 

@@ -1,6 +1,8 @@
 """The `rosette` command: exit statuses, errors that help, and what it prints."""
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +64,7 @@ def test_bad_usage_exits_2(trap_file: Path) -> None:
     assert rosette("outbox", "retry", "--config", str(trap_file)).exit_code == 2
     assert rosette("outbox", "drop", "--config", str(trap_file), "nonsense").exit_code == 2
     assert rosette("demo", "--traps", "0").exit_code == 2
+    assert rosette("demo", "--seed", "-1").exit_code == 2
 
 
 def test_an_outbox_that_is_not_there_yet_is_named(trap_file: Path, tmp_path: Path) -> None:
@@ -113,3 +116,15 @@ def test_a_daemon_does_not_import_what_only_others_need() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, f"the uplink imports {done.stderr}"
+
+
+def test_an_outbox_that_fails_in_mid_command_is_one_line(trap_file: Path, tmp_path: Path) -> None:
+    put(tmp_path, 1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "outbox.sqlite")) as db:
+        db.execute(
+            "CREATE TRIGGER full BEFORE DELETE ON item BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+        db.commit()
+    done = rosette("outbox", "drop", "--config", str(trap_file), "T0007-000001-frame-1")
+    assert done.exit_code == 1
+    assert "no room" in done.output and str(tmp_path / "outbox.sqlite") in done.output

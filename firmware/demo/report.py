@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from urllib.parse import unquote
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from firmware.demo.processes import Event
@@ -94,10 +95,10 @@ def read_trap(
 
 def summary(traps: Sequence[Trap]) -> Table:
     """A row a trap: was everything delivered, once, and how fast."""
-    table = Table(title="Delivered")
-    for name in ("trap", "triggers", "bursts", "leopard", "queued", "stored at base", "duplicates",
-                 "sent again", "mean s", "worst s"):  # fmt: skip
-        table.add_column(name, justify="left" if name == "trap" else "right")
+    table = Table(title="Delivered", box=SIMPLE_HEAD, padding=0)
+    for name in ("trap", "triggers", "bursts", "leopard", "queued", "stored\nat base", "duplicates",
+                 "sent\nagain", "mean s", "worst s"):  # fmt: skip
+        table.add_column(name, justify="left" if name == "trap" else "right", overflow="fold")
     for trap in traps:
         delays = trap.delays_s
         table.add_row(
@@ -113,7 +114,7 @@ def summary(traps: Sequence[Trap]) -> Table:
 def verdicts(traps: Sequence[Trap]) -> Table:
     """What was shown and what the classifier said: each burst, or counts if there are many."""
     bursts = [seen for trap in traps for seen in trap.bursts]
-    table = Table(title="Verdicts")
+    table = Table(title="Verdicts", box=SIMPLE_HEAD, pad_edge=False)
     if len(bursts) <= MOST_BURSTS_LISTED:
         for name in ("trap", "sighting", "shown", "verdict", "P(leopard)"):
             table.add_column(name, overflow="fold")

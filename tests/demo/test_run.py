@@ -1,13 +1,15 @@
 """The demo's configs, folder and readings, without its processes."""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from firmware.base.settings import BaseSettings
 from firmware.broker import Broker
 from firmware.config import load
-from firmware.demo.report import read_trap
+from firmware.demo.report import Seen, Trap, read_trap, summary
 from firmware.demo.run import DemoFailed, base_config, trap_config, workspace
 from firmware.trap.settings import TrapSettings
 
@@ -37,3 +39,15 @@ def test_a_kept_folder_is_named_from_the_root_and_never_taken_over(
         assert folder == tmp_path / "kept"
     with pytest.raises(DemoFailed, match="name another"), workspace(Path("kept")):
         pass
+
+
+def test_the_summary_keeps_every_figure_whole_on_80_columns() -> None:
+    bursts = [Seen("T0001", n, "a", "leopard", 0.9, 3) for n in range(1200)]
+    stored = {str(n): ["hash"] for n in range(4800)}
+    trap = Trap("T0001", 1234, bursts, 0, [], stored, 321, [100.0, 200.0])
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(summary([trap]))
+    text = console.export_text()
+    assert "T0001 " in text and "duplicates" in text
+    for figure in ("1234", "1200", "4800", "321", "150.00", "200.00"):
+        assert f" {figure}" in text
