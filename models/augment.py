@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from models.backbone import SIDE
 from models.manifest import Box
+from models.measure import Array
+from models.runtime import SIDE
 
 Random = np.random.Generator
-Pixels = np.ndarray
+LEAST_ROOM = 0.3  # of a frame's side, beside its animals, to stand for an empty frame
+STRIP_ABOVE = 0.1  # of the height: where a label was painted out above a box
+Pixels = Array
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,19 @@ def training_view(picture: Picture, scenes: Sequence[Image.Image], random: Rando
     if random.random() < 0.6:
         image = marked(image, random)
     return spoiled(look(np.asarray(image, np.float32), random), random)
+
+
+def empty_view(picture: Picture, random: Random) -> Pixels | None:
+    """A view of the same frame beside its animals; None where they leave no room."""
+    left = min(box.x for box in picture.boxes)
+    right = max(box.x + box.width for box in picture.boxes)
+    top = min(box.y for box in picture.boxes)
+    sides = [Box(0, 0, left, 1), Box(right, 0, 1 - right, 1), Box(0, 0, 1, top - STRIP_ABOVE)]
+    roomy = [side for side in sides if min(side.width, side.height) > LEAST_ROOM]
+    if not roomy or picture.inside_only:
+        return None
+    part = crop(picture.image, roomy[random.integers(len(roomy))], -0.03, None)
+    return training_view(Picture(part, (), False, False), (), random)
 
 
 def _framing(picture: Picture, scenes: Sequence[Image.Image], random: Random) -> Image.Image:
@@ -97,7 +113,7 @@ def paste(animal: Image.Image, scene: Image.Image, random: Random) -> Image.Imag
     animal = animal.convert("RGB").resize((w, h), Image.Resampling.BILINEAR)
     if is_grey(np.asarray(animal)) or random.random() < 0.3:
         scene, animal = (i.convert("L").convert("RGB") for i in (scene, animal))
-    gap = float(np.mean(animal)) - float(np.mean(scene))
+    gap = float(np.asarray(animal).mean() - np.asarray(scene).mean())
     scene = Image.fromarray(np.clip(np.asarray(scene) + gap * 0.7, 0, 255).astype(np.uint8))
     mask = Image.new("L", (w, h), 0)
     edge = max(1, min(w, h) // 10)
@@ -117,7 +133,9 @@ def is_grey(pixels: Pixels) -> bool:
 def marked(image: Image.Image, random: Random) -> Image.Image:
     """Covers or fakes a timestamp, a painted-out strip or a logo."""
     image = image.copy()
-    for make in random.permutation(np.array([_timestamp, _strip, _logo]))[: random.integers(1, 3)]:
+    for make in random.permutation(np.array([_timestamp, _strip, _logo, _border]))[
+        : random.integers(1, 3)
+    ]:
         make(image, random)
     return image
 
@@ -151,6 +169,15 @@ def _logo(image: Image.Image, random: Random) -> None:
     w, h = int(random.integers(10, 60)), int(random.integers(6, 30))
     x, y = random.choice([2, SIDE - w - 2]), random.choice([2, SIDE - h - 2])
     ImageDraw.Draw(image).rectangle((int(x), int(y), int(x) + w, int(y) + h), fill=_grey(random))
+
+
+def _border(image: Image.Image, random: Random) -> None:
+    """The dark rounded edge of a scanned slide, as one source has it around every picture."""
+    width = float(random.uniform(1, 4))
+    mask = Image.new("L", image.size, 255)
+    inner = (width, width, SIDE - width, SIDE - width)
+    ImageDraw.Draw(mask).rounded_rectangle(inner, random.uniform(0, 10), fill=0)
+    image.paste((int(random.integers(0, 30)),) * 3, (0, 0), mask)
 
 
 def _grey(random: Random) -> tuple[int, int, int]:
@@ -193,7 +220,7 @@ def lamp(pixels: Pixels, random: Random) -> Pixels:
     x, y, width = random.uniform(0.2, 0.8), random.uniform(0.35, 0.9), random.uniform(0.25, 0.8)
     distance = (_COLUMNS - x) ** 2 + ((_ROWS - y) * random.uniform(0.6, 1.4)) ** 2
     gain = random.uniform(0.05, 0.4) + random.uniform(0.8, 1.9) * np.exp(-distance / width**2)
-    lit = pixels * gain[..., None].astype(np.float32)
+    lit: Pixels = pixels * gain[..., None].astype(np.float32)
     if random.random() < 0.12:
         bright = Image.fromarray(np.clip(lit - 200, 0, 255).astype(np.uint8))
         lit = lit + np.asarray(bright.filter(ImageFilter.GaussianBlur(6)), np.float32) * 3
@@ -207,7 +234,8 @@ def snow(pixels: Pixels, random: Random) -> Pixels:
     for x, y, r in zip(*random.uniform(0, SIDE, (2, 25)), random.uniform(0.5, 4, 25), strict=True):
         draw.ellipse((x - r, y - r, x + r, y + r), fill=int(random.integers(90, 255)))
     blurred = np.asarray(flakes.filter(ImageFilter.GaussianBlur(1.5)), np.float32)
-    return np.maximum(pixels, blurred[..., None])
+    result: Pixels = np.maximum(pixels, blurred[..., None])
+    return result
 
 
 def spoiled(pixels: Pixels, random: Random) -> Pixels:
@@ -217,8 +245,8 @@ def spoiled(pixels: Pixels, random: Random) -> Pixels:
         image = image.filter(ImageFilter.GaussianBlur(random.uniform(0.4, 1.8)))
     elif random.random() < 0.15:
         image = _motion_blur(image, random)
-    elif random.random() < 0.15:  # few pixels on the animal to start with
-        small = int(random.integers(48, 140))
+    elif random.random() < 0.3:  # few pixels on the animal to start with
+        small = int(random.integers(56, 180))
         image = image.resize((small, small), Image.Resampling.BILINEAR)
         image = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     if random.random() < 0.4:

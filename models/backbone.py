@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,10 +22,9 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from models.measure import Share, share
-from models.runtime import Interpreter
+from models.measure import Array, Share, share
+from models.runtime import Interpreter, Network, squash
 
-SIDE = 224
 SURE = 0.5
 CONV_2D, DEPTHWISE, ADD = 3, 4, 0  # TFLite builtin operator codes
 RELU6 = 3  # TFLite ActivationFunctionType
@@ -36,7 +35,7 @@ Watch = Callable[[int, torch.Tensor], torch.Tensor]
 class Layer(nn.Module):
     """One TFLite convolution: SAME padding as TFLite does it, bias, perhaps ReLU6."""
 
-    def __init__(self, weight: np.ndarray, bias: np.ndarray, stride: int, groups: int, relu: bool):
+    def __init__(self, weight: Array, bias: Array, stride: int, groups: int, relu: bool):
         super().__init__()
         self.weight = nn.Parameter(torch.from_numpy(weight))
         self.bias = nn.Parameter(torch.from_numpy(bias))
@@ -62,7 +61,7 @@ class MobileNet(nn.Module):
     """The file's graph up to the pooled features, and a linear head of our own.
 
     `watch(tensor_number, value)` sees every activation and may replace it: calibration reads
-    ranges through it, quantisation-aware training puts rounding there.
+    ranges through it, and the comparison with the original puts rounding there.
     """
 
     def __init__(self, layers: list[Layer], steps: list[Step], head: Layer, entry: int):
@@ -72,40 +71,34 @@ class MobileNet(nn.Module):
         self.steps, self.entry = steps, entry
         self.pooled, self.logits = -1, -2  # tensor numbers as `watch` sees them
 
-    def forward(
-        self, x: torch.Tensor, watch: Watch | None = None, quantise_weights: bool = False
-    ) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, watch: Watch | None = None) -> torch.Tensor:
         """`x` is [n, 3, 224, 224] about -1..1; returns logits [n, labels]."""
-        pooled = self.features(x, watch, quantise_weights)
-        logits = self._through(self.head, pooled, quantise_weights)
+        logits: torch.Tensor = self.head(self.features(x, watch))
         return (watch(self.logits, logits) if watch else logits).flatten(1)
 
-    def features(
-        self, x: torch.Tensor, watch: Watch | None = None, quantise_weights: bool = False
-    ) -> torch.Tensor:
+    def features(self, x: torch.Tensor, watch: Watch | None = None) -> torch.Tensor:
         """The pooled [n, 1280, 1, 1]."""
         see: Watch = watch if watch is not None else lambda _, value: value
         values = {self.entry: see(self.entry, x)}
         for step in self.steps:
+            layer = self.layer_of(step)
             inputs = [values[i] for i in step.inputs]
-            if step.layer is None:
-                value = inputs[0] + inputs[1]
-            else:
-                value = self._through(self.layers[step.layer], inputs[0], quantise_weights)
-            values[step.output] = see(step.output, value)
+            values[step.output] = see(step.output, layer(*inputs) if layer else sum_of(*inputs))
         return see(self.pooled, values[self.steps[-1].output].mean((2, 3), keepdim=True))
 
-    @staticmethod
-    def _through(layer: nn.Module, x: torch.Tensor, quantise: bool) -> torch.Tensor:
-        result: torch.Tensor = layer(x, rounded_weight(layer.weight)) if quantise else layer(x)
-        return result
+    def layer_of(self, step: Step) -> Layer | None:
+        """The convolution of a step; None for an addition."""
+        return None if step.layer is None else cast(Layer, self.layers[step.layer])
+
+
+def sum_of(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    return first + second
 
 
 def rounded_weight(weight: torch.Tensor) -> torch.Tensor:
-    """The weight as int8 will hold it, per output channel; gradients pass straight through."""
-    scale = weight_scale(weight.detach())[:, None, None, None]
-    rounded = torch.clamp(torch.round(weight / scale), -127, 127) * scale
-    return weight + (rounded - weight).detach()
+    """The weight as int8 will hold it, per output channel."""
+    scale = weight_scale(weight)[:, None, None, None]
+    return torch.clamp(torch.round(weight / scale), -127, 127) * scale
 
 
 def weight_scale(weight: torch.Tensor) -> torch.Tensor:
@@ -121,14 +114,14 @@ def read_model(path: Path) -> Any:
     return schema.ModelT.InitFromPackedBuf(data, 0)
 
 
-def dequantised(model: Any, tensor: Any) -> np.ndarray:
+def dequantised(model: Any, tensor: Any) -> Array:
     """A constant tensor as float32, per-channel scales applied."""
     dtype = np.int8 if tensor.type == schema.TensorType.INT8 else np.int32
     raw = np.frombuffer(bytes(model.buffers[tensor.buffer].data), dtype).reshape(tensor.shape)
     scale = np.asarray(tensor.quantization.scale, np.float32)
     shape = [1] * raw.ndim
     shape[tensor.quantization.quantizedDimension] = -1
-    result: np.ndarray = raw.astype(np.float32) * scale.reshape(shape)
+    result: Array = raw.astype(np.float32) * scale.reshape(shape)
     return result
 
 
@@ -167,14 +160,21 @@ def _layer(model: Any, operator: Any, kind: int) -> Layer:
     return Layer(weight, bias, options.strideW, groups, relu)
 
 
-def to_input(pixels: np.ndarray) -> torch.Tensor:
+def to_input(pixels: Array) -> torch.Tensor:
     """uint8 [n, 224, 224, 3] to [n, 3, 224, 224] about -1..1, as the file's input scale has it."""
     return (torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() - 127) / 127.5
 
 
-def squash(image: Image.Image) -> np.ndarray:
-    """What the unit does to a frame or a crop before it classifies it."""
-    return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+def as_function(network: MobileNet) -> Network:
+    """A network as a function of one picture."""
+    torch.set_num_threads(1)  # more only wait for each other on single pictures
+
+    def run(pixels: Array) -> Array:
+        with torch.inference_mode():
+            result: Array = network(to_input(pixels[None]))[0].numpy()
+        return result
+
+    return run
 
 
 def file_rounding(path: Path, network: MobileNet) -> Watch:
@@ -194,10 +194,8 @@ def file_rounding(path: Path, network: MobileNet) -> Watch:
 
 
 def rounded(value: torch.Tensor, scale: float, zero: int) -> torch.Tensor:
-    """The value as int8 will hold it; gradients pass straight through inside the range."""
-    low, high = (-128 - zero) * scale, (127 - zero) * scale
-    clipped = value.clamp(low, high)
-    return clipped + (torch.round(clipped / scale) * scale - clipped).detach()
+    """The value as int8 will hold it."""
+    return torch.clamp(torch.round(value / scale) + zero, -128, 127).sub(zero) * scale
 
 
 def _output_of(model: Any, kind: int) -> int:

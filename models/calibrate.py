@@ -4,7 +4,7 @@ Promises that no test image has a say. Everything is fitted on the outputs of th
 fused whole-frame and crop views, plus training-like disturbed views of the same images, because
 the clean validation set alone is too small to see one false alert in two hundred.
 
-    python -m models.calibrate --frames DIR --version X.Y.Z [--model FILE]
+    python -m models.calibrate --frames DIR --work DIR --version X.Y.Z [--model FILE]
 """
 
 import argparse
@@ -20,30 +20,34 @@ import numpy as np
 from models.augment import look, marked, spoiled
 from models.labels import EXCLUSIVE_COUNT, INDEPENDENT, LABEL_TABLE, LABELS, LEOPARD
 from models.manifest import Example, read_frames
+from models.measure import Array
+from models.rendered import TRAIN
+from models.runtime import Network
 from models.score import (
     Calibration,
-    Network,
     file_network,
     fused,
+    logits_of,
     probabilities,
     views,
 )
 
-FALSE_ALERTS = 0.01  # tolerated share of validation views that are no leopard
+FALSE_ALERTS = 0.004  # tolerated share of validation views that are no leopard
 PRECISION = 0.9  # wanted of every other top-1 verdict that is not `uncertain`
 DISTURBED_VIEWS = 4
 TEMPERATURES = np.geomspace(0.4, 4.0, 60)
+RECORD = "training.json"  # what `train` leaves in the work folder
 MODEL = Path(__file__).with_name("rosette.tflite")
 """The shipped file; its sidecar has the same name with `.json`."""
 
 
-def disturbed_logits(network: Network, examples: Sequence[Example], seed: int) -> np.ndarray:
+def disturbed_logits(network: Network, examples: Sequence[Example], seed: int) -> Array:
     """[n, 2, 17] as `score.logits_of`, each view with other light, marks, noise."""
     from PIL import Image
 
     random = np.random.default_rng(seed)
 
-    def disturb(pixels: np.ndarray) -> np.ndarray:
+    def disturb(pixels: Array) -> Array:
         image = marked(Image.fromarray(pixels), random)
         return spoiled(look(np.asarray(image, np.float32), random), random)
 
@@ -56,7 +60,7 @@ def disturbed_logits(network: Network, examples: Sequence[Example], seed: int) -
     return np.asarray(rows, np.float64)
 
 
-def fit(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+def fit(logits: Array, labels: Array) -> Calibration:
     """Least negative log-likelihood on fused views; `logits` [n, 2, 17], `labels` [n]."""
     mean = np.nanmean(logits, axis=1)
     animals = labels < EXCLUSIVE_COUNT
@@ -70,7 +74,7 @@ def fit(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     return Calibration(float(TEMPERATURES[int(np.argmin(losses))]), independent)
 
 
-def _fit_sigmoid(logit: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+def _fit_sigmoid(logit: Array, truth: Array) -> tuple[float, float]:
     best = (np.inf, 1.0, 0.0)
     for temperature in TEMPERATURES[::3]:
         for bias in np.linspace(-3, 3, 61):
@@ -80,7 +84,7 @@ def _fit_sigmoid(logit: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     return best[1], best[2]
 
 
-def thresholds_of(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def thresholds_of(scores: Array, labels: Array) -> dict[str, float]:
     """Smallest thresholds that keep false alerts (and wrong verdicts) rare on these rows."""
     found = {
         name: max(0.2, _for_false_alerts(scores[:, LABELS.index(name)], labels, name))
@@ -95,7 +99,7 @@ def thresholds_of(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     return {name: round(value, 3) for name, value in found.items()}
 
 
-def _for_false_alerts(score: np.ndarray, labels: np.ndarray, name: str) -> float:
+def _for_false_alerts(score: Array, labels: Array, name: str) -> float:
     wrong = np.sort(score[labels != LABELS.index(name)])[::-1]
     return float(wrong[int(len(wrong) * FALSE_ALERTS)]) + 1e-3
 
@@ -156,26 +160,26 @@ def main() -> None:
     parser.add_argument("--frames", type=Path, required=True)
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--version", required=True)
-    parser.add_argument("--seed", type=int, default=1, help="the seed the training ran with")
-    parser.add_argument("--command", default="make train")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/rosette-train"))
     arguments = parser.parse_args()
     everything = read_frames(arguments.frames)
     validation = [e for e in everything if e.split == "validation"]
     network = file_network(arguments.model)
     labels = np.array([LABELS.index(e.label) for e in validation] * (1 + DISTURBED_VIEWS))
-    clean = np.asarray([_clean(network, e) for e in validation])
+    clean = logits_of(network, validation, "validation")
     disturbed = [disturbed_logits(network, validation, i) for i in range(DISTURBED_VIEWS)]
     logits = np.concatenate([clean, *disturbed])
     calibration = fit(logits, labels)
     scores = probabilities(fused(calibration.apply(logits)))
     thresholds = thresholds_of(scores, labels)
-    counts = Counter(e.split for e in everything)
-    grey = sum(e.camera_trap for e in everything if e.split == "train")
+    record = json.loads((arguments.work / RECORD).read_text())
+    traps = sum(e.camera_trap for e in everything if e.split == "train")
     training = {
-        "data": f"{counts['train']} images ({grey} camera-trap) from public repositories, "
-        f"{counts['validation']} held out for calibration; sources in models/README.md",
-        "seed": arguments.seed,
-        "command": arguments.command,
+        "data": f"{record['images']} images ({traps} camera-trap) from public repositories and "
+        f"{TRAIN.count} rendered ones, {record['views']} augmented views; {len(validation)} images "
+        "held out for calibration; sources and licences in models/README.md",
+        "seed": record["seed"],
+        "command": record["command"],
     }
     content = sidecar(
         arguments.model, arguments.version, everything, calibration, thresholds, training
@@ -185,12 +189,6 @@ def main() -> None:
     leopards = labels == LEOPARD
     print(f"validation views: {leopards.sum()} leopard, recall "
           f"{(scores[leopards, LEOPARD] >= thresholds['leopard']).mean():.3f}")  # fmt: skip
-
-
-def _clean(network: Network, example: Example) -> np.ndarray:
-    whole, part = views(example)
-    first = network(whole)
-    return np.stack([first, network(part) if part is not None else np.full_like(first, np.nan)])
 
 
 if __name__ == "__main__":

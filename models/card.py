@@ -4,18 +4,28 @@ Promises that `README.md` beside the model is regenerated whole by `models.evalu
 decimals instead of rounding them up, and says what the data cannot show.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from models.labels import LABELS, LEOPARD
-from models.manifest import Example
-from models.measure import Share, bootstrap, class_figures, percent, share
-from models.outcome import Outcome, TestSet
+from models.labels import LEOPARD
+from models.measure import Share
+from models.rendered import TRAIN
+from models.tables import (
+    Report,
+    by_name,
+    condition_table,
+    int8_gap,
+    interval,
+    label_table,
+    latency_table,
+    marks_table,
+    outcome_table,
+    rendered_table,
+    source_table,
+)
+from models.train import SMALL_SIDE, SMALL_STEPS
+from models.views import RENDERED_SHARE
 
 BARS = """Bars: night leopards >= 95 % (fused), other leopards >= 98 %, false alerts <= 0.5 %,
 look-alikes <= 10 %, macro-F1 >= 0.85."""
@@ -41,11 +51,15 @@ where a box is known (here the annotated box plus 15 %, in the field the motion 
 
 {outcomes}
 
-"Recall at 0.5 %" reads its threshold off the test images themselves, for comparison only.
-{bars}
+"Recall at 0.5 %" (night, other) reads its threshold off the test images themselves, for
+comparison only. {bars}
+
+95 % intervals by bootstrap over scene groups, fused int8: night leopards {night_interval}, other
+leopards {rest_interval}, false alerts {false_interval}.
 
 Spotted look-alikes called leopard, fused, by folder: {look_alikes}.
-Other leopards missed, fused: {missed}.
+Other leopards missed, fused, by source: {missed}.
+Every false alert: {alerts}.
 
 ## Each label
 
@@ -55,8 +69,22 @@ little; a label without test images says nothing.
 
 {labels}
 
-Camera-trap test frames alone: {trap_right} of the animals and empty frames get the right label.
-{pictures}
+![Confusion matrix](confusion.png)
+
+![Calibration](calibration.png)
+
+## Day and night, traps and photos
+
+{conditions}
+
+## Marks on the frames
+
+The {boxed} camera-trap test frames with a box, fused int8, whole frame and crop, after their marks
+are covered, moved or left alone without the animal (painted over from the background beside it,
+which leaves scraps of large animals).
+
+{marks}
+
 ## Int8, float, runtimes
 
 Largest difference between int8 and float over the leopard figures and macro-F1 (fused):
@@ -65,8 +93,35 @@ Largest difference between int8 and float over the leopard figures and macro-F1 
 
 {latency}
 
-## {extra_title}
-{extra}
+## Rendered frames
+
+From `firmware.sim`: drawn, not photographs, and no evidence about forests. {rendered_train} such
+frames were {rendered_share} of the training views; these {rendered_count} show other sites and
+other individuals. Fused int8, true box as crop.
+
+{rendered}
+
+## How it was made
+
+{data}.
+The whole network was trained: AdamW, cosine rate, averaged weights, {small_share} of the steps at
+{small} pixels. Views are crops with random context, whole frames, partial animals, animals pasted
+into empty scenes, grey infrared looks with lamp fall-off, snow, blur, noise, JPEG, and fake or
+covered marks; frames beside their animals stand for empty ones. Targets are softened by the
+ImageNet teacher where it agrees with the label, and its 1,001 classes are learnt on the side. A
+frame with a person or a vehicle counts as empty of animals; wolves and other canids count as
+`dog`, raccoons as `other_animal`. The int8 file keeps the operators of the starting file; its
+ranges come from images of which half are night-infrared, and its biases are corrected for the
+rounding errors.
+
+    {command} --start START --frames FRAMES --work WORK
+    python -m models.quantise --start START --frames FRAMES --work WORK
+    python -m models.calibrate --frames FRAMES --work WORK --version {version}
+    python -m models.evaluate --start START --frames FRAMES --work WORK
+
+The same commands take a team's own images: `--camtrap-dp` and `--coco` (COCO Camera Traps, as
+NTLNP and LILA publish them).
+
 ## What the data cannot show
 
 - All camera-trap leopards, in training and in test, are night-infrared frames (and a few day
@@ -83,8 +138,6 @@ Largest difference between int8 and float over the leopard figures and macro-F1 
 
 ## Data
 
-{data}
-
 | source | licence as found | train | validation | test |
 |---|---|---|---|---|
 {sources}
@@ -95,28 +148,12 @@ used to train, and are not redistributed.
 """
 
 
-@dataclass(frozen=True)
-class Report:
-    """Everything the card is made of."""
-
-    sidecar: dict[str, Any]
-    everything: tuple[Example, ...]
-    test: TestSet
-    scores: np.ndarray  # [n, 17] fused probabilities of the int8 file
-    verdicts: np.ndarray
-    outcomes: tuple[Outcome, ...]
-    same_top: Share
-    latency_ms: dict[tuple[str, str, int], float]
-    size_bytes: int
-    pictures: str = ""
-    extra_title: str = "Rendered frames"
-    extra: str = "\nNot measured in this version.\n"
-
-
 def write(report: Report, folder: Path) -> None:
     test, thresholds = report.test, report.sidecar["thresholds"]
     called = report.scores[:, LEOPARD] >= thresholds["leopard"]
     negatives = int(test.not_leopard.sum())
+    sources = np.array([e.source for e in test.examples])
+    folders = np.array([e.folder for e in test.examples])
     (folder / "README.md").write_text(
         TEMPLATE.format(
             name=report.sidecar["name"],
@@ -126,109 +163,29 @@ def write(report: Report, folder: Path) -> None:
             threshold=thresholds["leopard"],
             outcomes=outcome_table(report.outcomes),
             bars=BARS,
-            look_alikes=_by_folder(test, called, test.look_alike),
-            missed=_by_folder(test, ~called, test.other_leopard),
+            night_interval=interval(test, called, test.night_leopard),
+            rest_interval=interval(test, called, test.other_leopard),
+            false_interval=interval(test, called, test.not_leopard),
+            look_alikes=by_name(folders, called, test.look_alike),
+            missed=by_name(sources, ~called, test.other_leopard),
+            alerts=by_name(folders, called, called & test.not_leopard),
             labels=label_table(report),
-            trap_right=_trap_right(report),
-            pictures=report.pictures,
-            int8_gap=_int8_gap(report.outcomes),
+            conditions=condition_table(report, called),
+            boxed=int(report.boxed.sum()),
+            marks=marks_table(report),
+            int8_gap=int8_gap(report.outcomes),
             same_top=report.same_top,
             latency=latency_table(report.latency_ms),
-            extra_title=report.extra_title,
-            extra=report.extra,
+            rendered_train=TRAIN.count,
+            rendered_share=f"{RENDERED_SHARE:.0%}",
+            rendered_count=len(report.drawn),
+            rendered=rendered_table(report),
             negatives=negatives,
             upper=f"{Share(0, negatives).wilson()[1]:.2%}",
             data=report.sidecar["training"]["data"],
+            command=report.sidecar["training"]["command"],
+            small=SMALL_SIDE,
+            small_share=f"{SMALL_STEPS:.0%}",
             sources=source_table(report.everything),
         )
-    )
-
-
-def outcome_table(outcomes: Sequence[Outcome]) -> str:
-    lines = [
-        "| model, view | night camera-trap leopards | other leopards | false alerts, all others "
-        "| false alerts, camera traps | look-alikes | night recall at 0.5 % | macro-F1 |",
-        "|---" * 8 + "|",
-    ]
-    for o in outcomes:
-        low, high = o.macro_f1_interval
-        cells = [
-            o.name, str(o.night), str(o.rest), str(o.false_alerts), str(o.trap_false_alerts),
-            str(o.look_alikes), percent(o.night_at_half_percent.value),
-            f"{_cut(o.macro_f1)} ({_cut(low)}-{_cut(high)})",
-        ]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _cut(value: float) -> str:
-    return f"{np.floor(value * 1000) / 1000:.3f}"
-
-
-def _by_folder(test: TestSet, hit: np.ndarray, mask: np.ndarray) -> str:
-    folders = np.array([e.folder for e in test.examples])
-    parts = [
-        f"{name} {int(np.sum(hit[mask & (folders == name)]))}/{np.sum(mask & (folders == name))}"
-        for name in sorted(set(folders[mask]))
-    ]
-    return ", ".join(parts)
-
-
-def label_table(report: Report) -> str:
-    truth, verdict, groups = report.test.truth, report.verdicts, report.test.groups
-    lines = [
-        "| label | train (camera-trap) | test | precision | recall | F1 (95 %) |",
-        "|---" * 6 + "|",
-    ]
-    for number, label in enumerate(report.sidecar["labels"]):
-        f = class_figures(truth, verdict, number)
-        behind = f"{label['train_images']} ({label['train_camera_trap']})"
-        if not f.count:
-            lines.append(f"| {label['name']} | {behind} | 0 | | | |")
-            continue
-        low, high = bootstrap(
-            groups, lambda rows, n=number: class_figures(truth[rows], verdict[rows], n).f1
-        )
-        lines.append(
-            f"| {label['name']} | {behind} | {f.count} | {percent(f.precision)} | "
-            f"{percent(f.recall)} | {_cut(f.f1)} ({_cut(low)}-{_cut(high)}) |"
-        )
-    return "\n".join(lines)
-
-
-def _trap_right(report: Report) -> str:
-    kept = report.test.camera_trap & (report.test.truth < LABELS.index("human"))
-    return str(share((report.verdicts == report.test.truth)[kept]))
-
-
-def _int8_gap(outcomes: Sequence[Outcome]) -> str:
-    named = {o.name: o for o in outcomes}
-    if "float, fused" not in named:
-        return "not measured (float weights absent)"
-    a, b = named["int8, fused"], named["float, fused"]
-    gaps = (a.night.value - b.night.value, a.rest.value - b.rest.value, a.macro_f1 - b.macro_f1)
-    return f"{max(abs(g) for g in gaps) * 100:.2f} points"
-
-
-def latency_table(latency_ms: dict[tuple[str, str, int], float]) -> str:
-    lines = [
-        "| runtime | threads | this model, ms | plain ImageNet, ms | ratio |",
-        "|---" * 5 + "|",
-    ]
-    for (name, runtime, threads), ours in latency_ms.items():
-        if name == "this model":
-            theirs = latency_ms["ImageNet", runtime, threads]
-            lines.append(
-                f"| {runtime} | {threads} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.2f} |"
-            )
-    return "\n".join([*lines, "", "Medians on the machine that ran the evaluation, not on a Pi."])
-
-
-def source_table(examples: Sequence[Example]) -> str:
-    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for example in examples:
-        counts[example.source, example.licence][example.split] += 1
-    return "\n".join(
-        f"| {source} | {licence} | {c['train']} | {c['validation']} | {c['test']} |"
-        for (source, licence), c in sorted(counts.items())
     )

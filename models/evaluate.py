@@ -15,24 +15,29 @@ from pathlib import Path
 import numpy as np
 
 from models import card
+from models.backbone import as_function
 from models.calibrate import MODEL, calibration_of
-from models.labels import EXCLUSIVE_COUNT
+from models.labels import EXCLUSIVE_COUNT, LEOPARD
 from models.manifest import read_frames
-from models.measure import share
+from models.marks import CHANGES
+from models.measure import Array, share
 from models.outcome import Outcome, TestSet, gather, outcome, outcomes
+from models.plots import calibration_png, confusion_png
 from models.quantise import load_trained
-from models.runtime import Interpreter
+from models.rendered import TEST, rendered
+from models.runtime import RUNTIMES, Interpreter, Network
 from models.score import (
     CROP,
     WHOLE,
+    Calibration,
     file_network,
-    float_network,
     fused,
     logits_of,
     probabilities,
     verdicts,
 )
-from models.train import grouped
+from models.tables import Report, outcome_table
+from models.targets import grouped
 
 IMAGENET_THRESHOLD = 0.05  # P(leopard) of the plain model, as the baseline was measured
 
@@ -65,6 +70,39 @@ def latency_ms(path: Path, runtime: str, threads: int, repeats: int = 60) -> flo
     return float(np.median(times) * 1000)
 
 
+def latencies(ours: Path, plain: Path) -> dict[tuple[str, str, int], float]:
+    return {
+        (name, runtime, threads): latency_ms(path, runtime, threads)
+        for runtime in RUNTIMES
+        for threads in (1, 2)
+        for name, path in (("this model", ours), ("ImageNet", plain))
+    }
+
+
+def marked_scores(
+    network: Network, test: TestSet, boxed: Array, calibration: Calibration
+) -> dict[str, Array]:
+    """P(leopard) of the boxed camera-trap frames after each change of their marks."""
+    examples = [e for e, kept in zip(test.examples, boxed, strict=True) if kept]
+    found = {}
+    for name, change in CHANGES.items():
+        logits = logits_of(network, examples, name, change)
+        found[name] = probabilities(fused(calibration.apply(logits)))[:, LEOPARD]
+    return found
+
+
+def confidences(test: TestSet, scores: Array) -> dict[str, tuple[Array, Array]]:
+    """P(leopard) against being one, and the top animal's probability against being right."""
+    animals = test.truth < EXCLUSIVE_COUNT
+    exclusive = scores[animals, :EXCLUSIVE_COUNT]
+    return {
+        "P(leopard)": (scores[:, LEOPARD], (test.truth == LEOPARD).astype(float)),
+        "top of 15": (
+            exclusive.max(1), (exclusive.argmax(1) == test.truth[animals]).astype(float)
+        ),
+    }  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--start", type=Path, required=True, help="int8 ImageNet MobileNetV2")
@@ -76,36 +114,45 @@ def main() -> None:
     test = gather([e for e in everything if e.split == "test"])
     calibration, thresholds = calibration_of(arguments.model.with_suffix(".json").read_text())
 
-    logits = logits_of(file_network(arguments.model), test.examples, "int8, litert")
+    network = file_network(arguments.model)
+    logits = logits_of(network, test.examples, "int8, litert")
     other = logits_of(file_network(arguments.model, "tflite"), test.examples, "int8, tflite")
     found = outcomes("int8", test, logits, calibration, thresholds)
     weights = arguments.work / "float.pt"
     if weights.exists():
-        network = float_network(load_trained(arguments.start, weights))
-        in_float = logits_of(network, test.examples, "float")
+        exact = as_function(load_trained(arguments.start, weights))
+        in_float = logits_of(exact, test.examples, "float")
         found += outcomes("float", test, in_float, calibration, thresholds)
     found += imagenet_outcomes(test, arguments.start)
 
     scores = probabilities(fused(calibration.apply(logits)))
+    verdict = verdicts(scores, thresholds)
     tops = [fused(x)[:, :EXCLUSIVE_COUNT].argmax(1) for x in (logits, other)]
-    report = card.Report(
+    boxed = test.camera_trap & np.array([bool(e.boxes) for e in test.examples])
+    drawn = rendered(arguments.work, TEST)
+    drawn_logits = logits_of(network, drawn, "rendered")
+    drawn_scores = probabilities(fused(calibration.apply(drawn_logits)))
+    report = Report(
         sidecar=json.loads(arguments.model.with_suffix(".json").read_text()),
         everything=tuple(everything),
         test=test,
         scores=scores,
-        verdicts=verdicts(scores, thresholds),
+        verdicts=verdict,
         outcomes=tuple(found),
         same_top=share(tops[0] == tops[1]),
-        latency_ms={
-            (name, runtime, threads): latency_ms(path, runtime, threads)
-            for name, path in (("this model", arguments.model), ("ImageNet", arguments.start))
-            for runtime in ("litert", "tflite")
-            for threads in (1, 2)
-        },
+        latency_ms=latencies(arguments.model, arguments.start),
         size_bytes=arguments.model.stat().st_size,
+        marks=marked_scores(network, test, boxed, calibration),
+        boxed=boxed,
+        drawn=tuple(drawn),
+        drawn_scores=drawn_scores,
+        drawn_verdicts=verdicts(drawn_scores, thresholds),
     )
-    card.write(report, arguments.model.parent)
-    print(card.outcome_table(report.outcomes))
+    folder = arguments.model.parent
+    card.write(report, folder)
+    confusion_png(test.truth, verdict, folder / "confusion.png")
+    calibration_png(confidences(test, scores), folder / "calibration.png")
+    print(outcome_table(report.outcomes))
 
 
 if __name__ == "__main__":

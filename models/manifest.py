@@ -7,6 +7,7 @@ that no camera event stands on two sides.
 
 import csv
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from models.labels import FOLDER_TO_LABEL
 
 VALIDATION_SHARE = 0.15
+LARGEST_VALIDATION_GROUP = 20  # images
 # Pictures that an ImageNet network has probably been trained on: good for training, no good
 # for measuring.
 UNMEASURABLE = "EliSchwartz"
@@ -84,10 +86,17 @@ def parse_boxes(text: str) -> tuple[Box, ...]:
 
 
 def carve_validation(examples: Iterable[Example]) -> list[Example]:
-    """Moves about 15 % of the training groups to `validation`, chosen by a hash of the name."""
+    """Moves about 15 % of the training groups to `validation`, chosen by a hash of the name.
+
+    A large group stays: one camera that holds most of the deer is worth more in training.
+    """
+    examples = list(examples)
+    sizes = Counter(example.scene_group for example in examples)
     return [
         replace(example, split="validation")
-        if example.split == "train" and _is_validation(example)
+        if example.split == "train"
+        and sizes[example.scene_group] <= LARGEST_VALIDATION_GROUP
+        and _is_validation(example)
         else example
         for example in examples
     ]

@@ -6,8 +6,12 @@ groups are drawn, since frames of one event are alike) for everything else.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
 
 Z95 = 1.959964
 RESAMPLES = 1000
@@ -45,7 +49,7 @@ def percent(value: float) -> str:
     return f"{np.floor(value * 1000 + 1e-9) / 10:.1f} %"
 
 
-def share(hits: np.ndarray) -> Share:
+def share(hits: Array) -> Share:
     return Share(int(np.sum(hits)), len(hits))
 
 
@@ -59,7 +63,7 @@ class ClassFigures:
     count: int
 
 
-def class_figures(truth: np.ndarray, verdict: np.ndarray, label: int) -> ClassFigures:
+def class_figures(truth: Array, verdict: Array, label: int) -> ClassFigures:
     right = int(np.sum((truth == label) & (verdict == label)))
     said, there = int(np.sum(verdict == label)), int(np.sum(truth == label))
     precision, recall = right / max(said, 1), right / max(there, 1)
@@ -67,7 +71,7 @@ def class_figures(truth: np.ndarray, verdict: np.ndarray, label: int) -> ClassFi
     return ClassFigures(precision, recall, f1, there)
 
 
-def macro_f1(truth: np.ndarray, verdict: np.ndarray, least_images: int = 20) -> float:
+def macro_f1(truth: Array, verdict: Array, least_images: int = 20) -> float:
     """Mean F1 over the labels with at least `least_images` true images."""
     labels, counts = np.unique(truth, return_counts=True)
     kept = labels[counts >= least_images]
@@ -75,7 +79,7 @@ def macro_f1(truth: np.ndarray, verdict: np.ndarray, least_images: int = 20) -> 
 
 
 def bootstrap(
-    groups: np.ndarray, statistic: Callable[[np.ndarray], float], seed: int = 0
+    groups: Array, statistic: Callable[[Array], float], seed: int = 0
 ) -> tuple[float, float]:
     """95 % interval of `statistic(rows)` when whole groups are drawn with replacement."""
     random = np.random.default_rng(seed)
@@ -89,21 +93,21 @@ def bootstrap(
     return float(low), float(high)
 
 
-def recall_at(positive: np.ndarray, negative: np.ndarray, false_share: float) -> Share:
+def recall_at(positive: Array, negative: Array, false_share: float) -> Share:
     """Recall at the lowest threshold that lets at most `false_share` of the negatives through."""
     ordered = np.sort(negative)[::-1]
     allowed = int(len(ordered) * false_share)
     return share(positive > ordered[allowed])
 
 
-def confusion(truth: np.ndarray, verdict: np.ndarray, size: int) -> np.ndarray:
+def confusion(truth: Array, verdict: Array, size: int) -> Array:
     """[truth, verdict] counts."""
     table = np.zeros((size, size), np.int64)
     np.add.at(table, (truth, verdict), 1)
     return table
 
 
-def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> np.ndarray:
+def reliability(confidence: Array, right: Array, bins: int = 10) -> Array:
     """Rows of mean confidence, share right, count, for each bin that holds anything."""
     number = np.minimum((confidence * bins).astype(int), bins - 1)
     return np.array([
@@ -112,7 +116,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> np
     ])  # fmt: skip
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+def calibration_error(confidence: Array, right: Array) -> float:
     """Expected calibration error over ten bins."""
     table = reliability(confidence, right)
     return float(np.sum(np.abs(table[:, 0] - table[:, 1]) * table[:, 2]) / len(confidence))

@@ -10,11 +10,13 @@ import numpy as np
 from PIL import Image
 
 from models.augment import is_grey
-from models.backbone import squash
 from models.labels import LABELS, LEOPARD, LOOK_ALIKES
 from models.manifest import Example
-from models.measure import Share, bootstrap, macro_f1, recall_at, share
+from models.measure import Array, Share, bootstrap, macro_f1, recall_at, share
+from models.runtime import squash
 from models.score import CROP, WHOLE, Calibration, fused, probabilities, verdicts
+
+HALF_PERCENT = 0.005
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,14 @@ class TestSet:
     """The test examples and which of them each figure is about (boolean masks)."""
 
     examples: tuple[Example, ...]
-    truth: np.ndarray
-    night_leopard: np.ndarray
-    other_leopard: np.ndarray
-    not_leopard: np.ndarray
-    camera_trap: np.ndarray
-    look_alike: np.ndarray
-    groups: np.ndarray
+    truth: Array
+    night_leopard: Array
+    other_leopard: Array
+    not_leopard: Array
+    camera_trap: Array
+    grey: Array
+    look_alike: Array
+    groups: Array
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Outcome:
     trap_false_alerts: Share
     look_alikes: Share
     night_at_half_percent: Share
+    rest_at_half_percent: Share
     macro_f1: float
     macro_f1_interval: tuple[float, float]
 
@@ -56,36 +60,37 @@ def gather(examples: Sequence[Example]) -> TestSet:
 
     truth = np.array([LABELS.index(e.label) for e in examples])
     trap = np.array([e.camera_trap for e in examples])
-    night = trap & np.array([e.camera_trap and grey(e) for e in examples])
-    leopard = truth == LEOPARD
+    without_colour = np.array([grey(e) for e in examples])
+    leopard, night = truth == LEOPARD, trap & without_colour
     return TestSet(
-        tuple(examples), truth, leopard & night, leopard & ~night, ~leopard, trap,
+        tuple(examples), truth, leopard & night, leopard & ~night, ~leopard, trap, without_colour,
         np.array([e.folder in LOOK_ALIKES for e in examples]),
         np.array([e.scene_group for e in examples]),
     )  # fmt: skip
 
 
-def outcome(
-    name: str, test: TestSet, leopard: np.ndarray, verdict: np.ndarray, threshold: float
-) -> Outcome:
+def outcome(name: str, test: TestSet, leopard: Array, verdict: Array, threshold: float) -> Outcome:
     """`leopard` are probabilities, NaN where the view does not exist."""
     called, there = leopard >= threshold, ~np.isnan(leopard)
 
-    def of(mask: np.ndarray) -> Share:
+    def of(mask: Array) -> Share:
         return share(called[mask & there])
+
+    def at_half_percent(mask: Array) -> Share:
+        return recall_at(leopard[mask & there], leopard[test.not_leopard & there], HALF_PERCENT)
 
     truth, said, groups = test.truth[there], verdict[there], test.groups[there]
     return Outcome(
         name, threshold, of(test.night_leopard), of(test.other_leopard), of(test.not_leopard),
         of(test.not_leopard & test.camera_trap), of(test.look_alike),
-        recall_at(leopard[test.night_leopard & there], leopard[test.not_leopard & there], 0.005),
+        at_half_percent(test.night_leopard), at_half_percent(test.other_leopard),
         macro_f1(truth, said),
         bootstrap(groups, lambda rows: macro_f1(truth[rows], said[rows])),
     )  # fmt: skip
 
 
 def outcomes(
-    name: str, test: TestSet, logits: np.ndarray, calibration: Calibration,
+    name: str, test: TestSet, logits: Array, calibration: Calibration,
     thresholds: dict[str, float],
 ) -> list[Outcome]:  # fmt: skip
     """Whole frame, crop and fused."""

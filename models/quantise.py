@@ -30,12 +30,14 @@ from models.backbone import (
     read_model,
     rounded,
     rounded_weight,
-    squash,
+    sum_of,
     to_input,
     weight_scale,
 )
 from models.labels import LABELS
 from models.manifest import Example, read_frames
+from models.measure import Array
+from models.runtime import squash
 from models.train import put_head
 
 CALIBRATION_IMAGES = 200
@@ -55,7 +57,7 @@ def load_trained(start: Path, weights: Path) -> MobileNet:
     return network.eval()
 
 
-def calibration_pixels(examples: list[Example], seed: int = 0) -> list[np.ndarray]:
+def calibration_pixels(examples: list[Example], seed: int = 0) -> list[Array]:
     """Squashed frames and crops: half night-infrared camera traps, half anything."""
     random = np.random.default_rng(seed)
     night = [e for e in examples if e.camera_trap and is_grey(_pixels(e, cropped=False))]
@@ -65,21 +67,18 @@ def calibration_pixels(examples: list[Example], seed: int = 0) -> list[np.ndarra
     return [_pixels(e, cropped=bool(e.boxes) and i % 2 == 0) for i, e in enumerate(chosen)]
 
 
-def _pixels(example: Example, cropped: bool) -> np.ndarray:
+def _pixels(example: Example, cropped: bool) -> Array:
     with Image.open(example.path) as image:
         return squash(crop(image, example.boxes[0], 0.15, None) if cropped else image)
 
 
-def activation_scales(network: MobileNet, pixels: list[np.ndarray]) -> dict[int, Scale]:
+def activation_scales(network: MobileNet, pixels: list[Array]) -> dict[int, Scale]:
     """Step and zero point of every activation, from the tails of its values."""
     lows: dict[int, list[float]] = {}
     highs: dict[int, list[float]] = {}
 
-    clipped = {
-        step.output
-        for step in network.steps
-        if step.layer is not None and network.layers[step.layer].relu
-    }
+    convolutions = ((step, network.layer_of(step)) for step in network.steps)
+    clipped = {step.output for step, layer in convolutions if layer is not None and layer.relu}
 
     def watch(number: int, value: torch.Tensor) -> torch.Tensor:
         if number not in clipped:
@@ -98,7 +97,7 @@ def activation_scales(network: MobileNet, pixels: list[np.ndarray]) -> dict[int,
     return scales
 
 
-def correct_biases(network: MobileNet, scales: dict[int, Scale], pixels: list[np.ndarray]) -> None:
+def correct_biases(network: MobileNet, scales: dict[int, Scale], pixels: list[Array]) -> None:
     """Takes out of each bias the mean error that rounding puts into its channel.
 
     Layer by layer, errors of the layers before included (Nagel et al. 2019, section 4.2).
@@ -107,13 +106,13 @@ def correct_biases(network: MobileNet, scales: dict[int, Scale], pixels: list[np
     entry = rounded(x, *scales[network.entry])
     exact, coarse = {network.entry: x}, {network.entry: entry}
     for step in network.steps:
-        if step.layer is None:
-            exact[step.output] = exact[step.inputs[0]] + exact[step.inputs[1]]
-            value = coarse[step.inputs[0]] + coarse[step.inputs[1]]
+        layer = network.layer_of(step)
+        if layer is None:
+            exact[step.output] = sum_of(*(exact[i] for i in step.inputs))
+            value = sum_of(*(coarse[i] for i in step.inputs))
         else:
-            exact[step.output], value = _corrected(
-                network.layers[step.layer], exact[step.inputs[0]], coarse[step.inputs[0]]
-            )
+            source = step.inputs[0]
+            exact[step.output], value = _corrected(layer, exact[source], coarse[source])
         coarse[step.output] = rounded(value, *scales[step.output])
     last = network.steps[-1].output
     pooled = rounded(coarse[last].mean((2, 3), keepdim=True), *scales[network.pooled])
@@ -175,7 +174,7 @@ def _put_layer(model: Any, operator: Any, layer: Layer) -> None:
     _put(model, bias, biases.astype(np.int32), bias_steps)
 
 
-def _put(model: Any, tensor: Any, values: np.ndarray, steps: np.ndarray) -> None:
+def _put(model: Any, tensor: Any, values: Array, steps: Array) -> None:
     model.buffers[tensor.buffer].data = np.frombuffer(values.tobytes(), np.uint8)
     tensor.shape = np.array(values.shape, np.int32)
     tensor.quantization.scale = steps.astype(np.float32)

@@ -3,12 +3,19 @@
 For measuring only; the unit's own seam is in `firmware`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from models.measure import Array
+
+SIDE = 224
 RUNTIMES = ("litert", "tflite")
+
+Network = Callable[[Array], Array]  # uint8 pixels [224, 224, 3] to a vector
 
 
 class Interpreter:
@@ -20,12 +27,12 @@ class Interpreter:
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+    def __call__(self, pixels: Array) -> Array:
         self._interpreter.set_tensor(self._input["index"], pixels[None])
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._output["index"])[0]
         scale, zero = self._output["quantization"]
-        result: np.ndarray = (raw.astype(np.float32) - zero) * scale if scale else raw
+        result: Array = (raw.astype(np.float32) - zero) * scale if scale else raw
         return result
 
 
@@ -37,3 +44,8 @@ def _open(path: Path, runtime: str, threads: int) -> Any:
     from tflite_runtime.interpreter import Interpreter as Tflite
 
     return Tflite(model_path=str(path), num_threads=threads)
+
+
+def squash(image: Image.Image) -> Array:
+    """What the unit does to a frame or a crop before it classifies it."""
+    return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))

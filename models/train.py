@@ -1,176 +1,51 @@
 """Fine-tunes the whole network on the training frames: one command, seeded, resumable.
 
-Promises that the same seed draws the same views in the same order, also after an interruption
-(view number i is a function of the seed and i alone). Writes `float.pt`, averaged weights, into
+Promises that the same seed draws the same views in the same order, also after an interruption.
+`--camtrap-dp` and `--coco` add a team's own images (Camtrap DP folder, COCO Camera Traps JSON with
+the files beside it); both may be repeated. Writes `float.pt`, averaged weights, into
 the work folder; `quantise` makes the shipped file from it.
 
     python -m models.train --start FILE --frames DIR [--work DIR] [--views N]
+                           [--camtrap-dp DIR] [--coco JSON]
 """
 
 import argparse
 import copy
 import ctypes
+import json
 import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
-    track,
 )
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from models.augment import Picture, crop, training_view
-from models.backbone import Layer, MobileNet, build, squash, to_input
+from models.backbone import Layer, MobileNet, build
+from models.calibrate import RECORD
+from models.foreign import read_camtrap_dp, read_coco_camera_traps
 from models.labels import (
-    EMPTY,
     EXCLUSIVE_COUNT,
-    FOLDER_TO_IMAGENET,
-    INDEPENDENT,
     LABEL_TABLE,
-    LABELS,
 )
 from models.manifest import Example, read_frames
-from models.rendered import SOURCE, TRAIN, rendered
+from models.rendered import TRAIN, rendered
+from models.targets import Targets, targets_of, teacher_outputs
+from models.views import Views
 
-LONGEST_SIDE = 448  # pictures are held in memory at this size
-LEOPARD_SHARE = 0.25  # of all views of real images
-RENDERED_SHARE = 0.07  # of all views
-CAMERA_TRAP_BOOST = 2.0  # a camera-trap frame is drawn this much more often than a web photo
-TEACHER_SHARE = 0.15  # of the target comes from the ImageNet teacher where it agrees
-SMOOTHING = 0.03
 INDEPENDENT_WEIGHT = 2.0
 SIDE_WEIGHT = 0.5  # of the ImageNet classes learnt on the side
+SMALL_SIDE, SMALL_STEPS = 160, 0.55  # this share of the steps sees pictures of that side
 AVERAGING = 0.995  # of the weights, per step
 CHECKPOINT_EVERY = 100
-
-
-class Views(Dataset[tuple[np.ndarray, int]]):
-    """View number i of an endless, balanced stream, and the number of its example."""
-
-    def __init__(self, examples: Sequence[Example], seed: int, count: int):
-        self.pictures = [open_picture(example) for example in examples]
-        self.scenes = [
-            picture.image
-            for picture, example in zip(self.pictures, examples, strict=True)
-            if example.label == "empty"
-        ]
-        self.ends = np.cumsum(sampling_weights(examples))
-        self.seed, self.count = seed, count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, number: int) -> tuple[np.ndarray, int]:
-        random = np.random.default_rng([self.seed, number])
-        chosen = int(np.searchsorted(self.ends, random.random() * self.ends[-1]))
-        view = training_view(self.pictures[chosen], self.scenes, random)
-        return np.array(view), chosen
-
-
-def open_picture(example: Example) -> Picture:
-    with Image.open(example.path) as image:
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        decoded = image.convert("RGB")
-    return Picture(
-        image=decoded,
-        boxes=example.boxes,
-        inside_only=example.marks_drawn and bool(example.boxes),
-        may_shrink=example.label not in ("empty", *INDEPENDENT),
-    )
-
-
-def sampling_weights(examples: Sequence[Example]) -> np.ndarray:
-    """Real images balanced, and the rendered ones at a small fixed share of them."""
-    artificial = np.array([example.source == SOURCE for example in examples])
-    weights = np.zeros(len(examples))
-    weights[~artificial] = _balanced([e for e in examples if e.source != SOURCE])
-    if artificial.any():
-        share = RENDERED_SHARE / (1 - RENDERED_SHARE) * weights.sum()
-        weights[artificial] = share / artificial.sum()
-    return weights
-
-
-def _balanced(examples: Sequence[Example]) -> np.ndarray:
-    """Classes by the root of their size, leopards at a fixed share, camera traps boosted."""
-    sizes = Counter(example.label for example in examples)
-    weights = np.array([CAMERA_TRAP_BOOST if e.camera_trap else 1.0 for e in examples])
-    share = {name: math.sqrt(size) for name, size in sizes.items()}
-    total = sum(value for name, value in share.items() if name != "leopard")
-    share["leopard"] = total * LEOPARD_SHARE / (1 - LEOPARD_SHARE)
-    labels = np.array([example.label for example in examples])
-    for name, value in share.items():
-        weights[labels == name] *= value / weights[labels == name].sum()
-    return weights
-
-
-def target(example: Example, teacher: np.ndarray) -> np.ndarray:
-    """17 numbers: 15 that sum to 1, and person and vehicle on their own.
-
-    A frame with a person or a vehicle counts as `empty` of animals: were it masked, nothing
-    would keep the animal outputs down on people.
-    """
-    result = np.zeros(len(LABELS), np.float32)
-    wanted = EMPTY if example.label in INDEPENDENT else LABELS.index(example.label)
-    result[wanted] = 1.0
-    exclusive = result[:EXCLUSIVE_COUNT]
-    sums = grouped(teacher)
-    if sums.argmax() == wanted:
-        exclusive[:] = (1 - TEACHER_SHARE) * exclusive + TEACHER_SHARE * sums
-    exclusive[:] = (1 - SMOOTHING) * exclusive + SMOOTHING / EXCLUSIVE_COUNT
-    for name in INDEPENDENT:
-        result[LABELS.index(name)] = 0.98 if example.label == name else 0.01
-    return result
-
-
-def fine_target(example: Example, teacher: np.ndarray) -> np.ndarray:
-    """1,001 numbers: the teacher's where it agrees, else the one class that the folder is.
-
-    Zeros where neither is known. Keeps the features that tell a leopard from a jaguar while the
-    network learns night frames.
-    """
-    result = np.zeros_like(teacher)
-    wanted = LABELS.index(example.label)
-    known = FOLDER_TO_IMAGENET.get(example.folder)
-    if known is not None and teacher.argmax() != known:
-        result[known] = 1.0
-    elif wanted < EXCLUSIVE_COUNT and grouped(teacher).argmax() == wanted:
-        result[:] = teacher
-    return result
-
-
-def grouped(probabilities: np.ndarray) -> np.ndarray:
-    """ImageNet's 1,001 probabilities as our 15 exclusive ones; whatever is left is `empty`."""
-    sums = np.array([probabilities[list(label.imagenet)].sum() for label in LABEL_TABLE])
-    exclusive: np.ndarray = sums[:EXCLUSIVE_COUNT].astype(np.float32)
-    exclusive[EMPTY] = max(0.0, 1.0 - float(exclusive.sum() - exclusive[EMPTY]))
-    return exclusive
-
-
-def teacher_outputs(teacher: MobileNet, examples: Sequence[Example]) -> np.ndarray:
-    """ImageNet probabilities of each example, [n, 1001], cropped where a box is known."""
-    outputs = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # more only wait for each other on single pictures
-    for example in track(examples, "asking the ImageNet teacher"):
-        with Image.open(example.path) as image:
-            part = crop(image, example.boxes[0], 0.1, None) if example.boxes else image
-            pixels = squash(part)
-        with torch.inference_mode():
-            outputs.append(teacher(to_input(pixels[None]))[0].softmax(0).numpy())
-    torch.set_num_threads(threads)
-    return np.stack(outputs)
 
 
 def put_head(network: MobileNet) -> None:
@@ -188,21 +63,6 @@ def loss_of(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         logits[:, EXCLUSIVE_COUNT:], wanted[:, EXCLUSIVE_COUNT:]
     )
     return exclusive + INDEPENDENT_WEIGHT * independent
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What each example should give: [n, 17] ours and [n, 1001] ImageNet's."""
-
-    ours: torch.Tensor
-    fine: torch.Tensor
-
-
-def targets_of(examples: Sequence[Example], teacher: np.ndarray) -> Targets:
-    pairs = list(zip(examples, teacher, strict=True))
-    ours = np.stack([target(e, t) for e, t in pairs])
-    fine = np.stack([fine_target(e, t) for e, t in pairs])
-    return Targets(torch.from_numpy(ours), torch.from_numpy(fine))
 
 
 class Trainer:
@@ -229,7 +89,8 @@ class Trainer:
         )
 
     def advance(self, views: torch.Tensor, chosen: torch.Tensor) -> float:
-        x = to_input_batch(views)
+        side = SMALL_SIDE if self.step < SMALL_STEPS * self.steps else views.shape[1]
+        x = to_input_batch(views, side)
         with torch.autocast("cpu", torch.bfloat16):
             features = self.network.features(x)
             logits = self.network.head(features).flatten(1).float()
@@ -237,7 +98,7 @@ class Trainer:
         loss = loss_of(logits, self.targets.ours[chosen])
         loss = loss + SIDE_WEIGHT * functional.cross_entropy(fine, self.targets.fine[chosen])
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.schedule.step()
@@ -268,8 +129,11 @@ class Trainer:
         return ("network", "average", "side", "optimiser", "schedule")
 
 
-def to_input_batch(views: torch.Tensor) -> torch.Tensor:
+def to_input_batch(views: torch.Tensor, side: int) -> torch.Tensor:
+    """uint8 [n, 224, 224, 3] to what the network takes, shrunk to `side`."""
     x = (views.permute(0, 3, 1, 2).float() - 127) / 127.5
+    if side != x.shape[-1]:
+        x = functional.interpolate(x, (side, side), mode="bilinear", antialias=True)
     return x.contiguous(memory_format=torch.channels_last)
 
 
@@ -303,7 +167,26 @@ def hold_memory() -> None:
         allocator.mallopt(option, value)  # mmap and trim thresholds, top pad, one arena
 
 
-def main() -> None:
+def training_examples(arguments: argparse.Namespace) -> list[Example]:
+    examples = read_frames(arguments.frames)
+    for folder in arguments.camtrap_dp:
+        examples += read_camtrap_dp(folder)
+    for path in arguments.coco:
+        examples += read_coco_camera_traps(path, path.parent)
+    return [example for example in examples if example.split == "train"]
+
+
+def write_record(arguments: argparse.Namespace, images: int) -> None:
+    """What the sidecar and the card say about the run."""
+    options = f"--views {arguments.views} --rate {arguments.rate} --seed {arguments.seed}"
+    record = {
+        "images": images, "views": arguments.views, "seed": arguments.seed,
+        "command": f"python -m models.train {options}",
+    }  # fmt: skip
+    (arguments.work / RECORD).write_text(json.dumps(record, indent=1))
+
+
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--start", type=Path, required=True, help="int8 ImageNet MobileNetV2")
     parser.add_argument("--frames", type=Path, required=True)
@@ -313,18 +196,25 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
+    parser.add_argument("--camtrap-dp", type=Path, action="append", default=[], metavar="DIR")
+    parser.add_argument("--coco", type=Path, action="append", default=[], metavar="JSON")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = options()
     arguments.work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(arguments.seed)
     hold_memory()
 
-    examples = [e for e in read_frames(arguments.frames) if e.split == "train"]
-    examples += rendered(arguments.work, TRAIN)
+    real = training_examples(arguments)
+    examples = real + rendered(arguments.work, TRAIN)
     network, average = build(arguments.start), build(arguments.start)
     targets = targets_of(examples, teacher_outputs(average.eval(), examples))
     side = network.head
-    put_head(network), put_head(average)
-    network.to(memory_format=torch.channels_last)
+    put_head(network)
+    put_head(average)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = arguments.views // arguments.batch
     trainer = Trainer(network, average, side, targets, steps, arguments.rate)
     views = Views(examples, arguments.seed, arguments.views)
@@ -334,6 +224,7 @@ def main() -> None:
         print(f"going on from step {trainer.step} of {checkpoint}")
     run(trainer, views, arguments.batch, arguments.workers, checkpoint)
     torch.save(trainer.average.state_dict(), arguments.work / "float.pt")
+    write_record(arguments, len(real))
     checkpoint.unlink(missing_ok=True)
 
 

@@ -1,0 +1,177 @@
+"""The tables of the model card: measured figures in, Markdown out.
+
+Promises that decimals are cut and that every share shows its counts.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from models.labels import LABELS, LEOPARD
+from models.manifest import Example
+from models.measure import Array, Share, bootstrap, class_figures, percent, share
+from models.outcome import Outcome, TestSet
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the card is made of."""
+
+    sidecar: dict[str, Any]
+    everything: tuple[Example, ...]
+    test: TestSet
+    scores: Array  # [n, 17] fused probabilities of the int8 file
+    verdicts: Array
+    outcomes: tuple[Outcome, ...]
+    same_top: Share
+    latency_ms: dict[tuple[str, str, int], float]
+    size_bytes: int
+    marks: dict[str, Array]  # [n] P(leopard) of the boxed camera-trap frames, by change
+    boxed: Array  # which test images those are
+    drawn: tuple[Example, ...]  # rendered test frames
+    drawn_scores: Array
+    drawn_verdicts: Array
+
+
+def interval(test: TestSet, hit: Array, mask: Array) -> str:
+    kept = hit[mask]
+    low, high = bootstrap(test.groups[mask], lambda rows: float(kept[rows].mean()))
+    return f"{percent(low)}-{percent(high)}"
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> str:
+    lines = [
+        "| model, view | night camera-trap leopards | other leopards | false alerts, all others "
+        "| false alerts, camera traps | look-alikes | recall at 0.5 % | macro-F1 |",
+        "|---" * 8 + "|",
+    ]
+    for o in outcomes:
+        low, high = o.macro_f1_interval
+        cells = [
+            o.name, str(o.night), str(o.rest), str(o.false_alerts), str(o.trap_false_alerts),
+            str(o.look_alikes),
+            f"{percent(o.night_at_half_percent.value)}, {percent(o.rest_at_half_percent.value)}",
+            f"{_cut(o.macro_f1)} ({_cut(low)}-{_cut(high)})",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cut(value: float) -> str:
+    return f"{np.floor(value * 1000) / 1000:.3f}"
+
+
+def by_name(names: Array, hit: Array, mask: Array) -> str:
+    parts = [
+        f"{name} {int(np.sum(hit[mask & (names == name)]))}/{np.sum(mask & (names == name))}"
+        for name in sorted(set(names[mask]))
+    ]
+    return ", ".join(parts) or "none"
+
+
+def label_table(report: Report) -> str:
+    truth, verdict, groups = report.test.truth, report.verdicts, report.test.groups
+    lines = [
+        "| label | train (camera-trap) | test | precision | recall | F1 (95 %) |",
+        "|---" * 6 + "|",
+    ]
+    for number, label in enumerate(report.sidecar["labels"]):
+        f = class_figures(truth, verdict, number)
+        behind = f"{label['train_images']} ({label['train_camera_trap']})"
+        if not f.count:
+            lines.append(f"| {label['name']} | {behind} | 0 | | | |")
+            continue
+        low, high = bootstrap(groups, partial(_f1, truth, verdict, number))
+        lines.append(
+            f"| {label['name']} | {behind} | {f.count} | {percent(f.precision)} | "
+            f"{percent(f.recall)} | {_cut(f.f1)} ({_cut(low)}-{_cut(high)}) |"
+        )
+    return "\n".join(lines)
+
+
+def condition_table(report: Report, called: Array) -> str:
+    """Fused int8, by kind of camera and light."""
+    test, lines = (
+        report.test,
+        ["| | right label | leopards found | false alerts |", "|---" * 4 + "|"],
+    )
+    right = report.verdicts == test.truth
+    for name, mask in {
+        "camera trap, grey (night)": test.camera_trap & test.grey,
+        "camera trap, colour (day)": test.camera_trap & ~test.grey,
+        "photos": ~test.camera_trap,
+    }.items():
+        found, wrong = called[mask & ~test.not_leopard], called[mask & test.not_leopard]
+        lines.append(f"| {name} | {share(right[mask])} | {share(found)} | {share(wrong)} |")
+    return "\n".join(lines)
+
+
+def _f1(truth: Array, verdict: Array, label: int, rows: Array) -> float:
+    return class_figures(truth[rows], verdict[rows], label).f1
+
+
+def marks_table(report: Report) -> str:
+    threshold = report.sidecar["thresholds"]["leopard"]
+    leopard = ~report.test.not_leopard[report.boxed]
+    before = report.scores[report.boxed, LEOPARD]
+    lines = [
+        "| | leopards called leopard | others called leopard | verdicts changed |",
+        "|---" * 4 + "|",
+    ]
+    for name, scores in {"as they are": before, **report.marks}.items():
+        called = scores >= threshold
+        changed = share(called != (before >= threshold))
+        lines.append(
+            f"| {name} | {share(called[leopard])} | {share(called[~leopard])} | {changed} |"
+        )
+    return "\n".join(lines)
+
+
+def rendered_table(report: Report) -> str:
+    threshold = report.sidecar["thresholds"]["leopard"]
+    called = report.drawn_scores[:, LEOPARD] >= threshold
+    kinds = np.array([e.folder for e in report.drawn])
+    truth = np.array([LABELS.index(e.label) for e in report.drawn])
+    lines = ["| rendered | right label | called leopard |", "|---" * 3 + "|"]
+    for kind in sorted(set(kinds)):
+        mask = kinds == kind
+        right = report.drawn_verdicts[mask] == truth[mask]
+        lines.append(f"| {kind} | {share(right)} | {share(called[mask])} |")
+    return "\n".join(lines)
+
+
+def int8_gap(outcomes: Sequence[Outcome]) -> str:
+    named = {o.name: o for o in outcomes}
+    if "float, fused" not in named:
+        return "not measured (float weights absent)"
+    a, b = named["int8, fused"], named["float, fused"]
+    gaps = (a.night.value - b.night.value, a.rest.value - b.rest.value, a.macro_f1 - b.macro_f1)
+    return f"{max(abs(g) for g in gaps) * 100:.2f} points"
+
+
+def latency_table(latency_ms: dict[tuple[str, str, int], float]) -> str:
+    lines = [
+        "| runtime | threads | this model, ms | plain ImageNet, ms | ratio |",
+        "|---" * 5 + "|",
+    ]
+    for (name, runtime, threads), ours in latency_ms.items():
+        if name == "this model":
+            theirs = latency_ms["ImageNet", runtime, threads]
+            lines.append(
+                f"| {runtime} | {threads} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.2f} |"
+            )
+    return "\n".join([*lines, "", "Medians on the machine that ran the evaluation, not on a Pi."])
+
+
+def source_table(examples: Sequence[Example]) -> str:
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        counts[example.source, example.licence][example.split] += 1
+    return "\n".join(
+        f"| {source} | {licence} | {c['train']} | {c['validation']} | {c['test']} |"
+        for (source, licence), c in sorted(counts.items())
+    )

@@ -1,0 +1,96 @@
+"""The stream of training views: which image comes next, and how it is shown.
+
+Promises that view number i is a function of the seed and i alone, so that a run that was
+interrupted goes on as if it had not been, and that classes, camera traps and rendered frames have
+the shares stated here.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from torch.utils.data import Dataset
+
+from models.augment import Picture, empty_view, training_view
+from models.labels import INDEPENDENT, LOOK_ALIKES
+from models.manifest import Example
+from models.measure import Array
+from models.rendered import SOURCE
+
+LONGEST_SIDE = 448  # pictures are held in memory at this size
+LEOPARD_SHARE = 0.25  # of all views of real images
+# A source with look-alikes but no leopards teaches its own style as `no leopard`: draw it less.
+TELLING_SOURCE = 0.35
+RENDERED_SHARE = 0.07  # of all views
+CAMERA_TRAP_BOOST = 2.0  # a camera-trap frame is drawn this much more often than a web photo
+BACKGROUND_SHARE = 0.15  # of the views of a camera-trap frame show it beside its animals
+
+
+class Views(Dataset[tuple[Array, int]]):
+    """View number i of an endless, balanced stream, and the number of its example."""
+
+    def __init__(self, examples: Sequence[Example], seed: int, count: int):
+        self.pictures = [open_picture(example) for example in examples]
+        self.scenes = [
+            picture.image
+            for picture, example in zip(self.pictures, examples, strict=True)
+            if example.label == "empty"
+        ]
+        self.traps = [e.camera_trap and bool(e.boxes) for e in examples]
+        self.empty = [example.label for example in examples].index("empty")
+        self.ends = np.cumsum(sampling_weights(examples))
+        self.seed, self.count = seed, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> tuple[Array, int]:
+        random = np.random.default_rng([self.seed, number])
+        chosen = int(np.searchsorted(self.ends, random.random() * self.ends[-1]))
+        if self.traps[chosen] and random.random() < BACKGROUND_SHARE:
+            view = empty_view(self.pictures[chosen], random)
+            if view is not None:
+                return np.array(view), self.empty
+        view = training_view(self.pictures[chosen], self.scenes, random)
+        return np.array(view), chosen
+
+
+def open_picture(example: Example) -> Picture:
+    with Image.open(example.path) as image:
+        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        decoded = image.convert("RGB")
+    return Picture(
+        image=decoded,
+        boxes=example.boxes,
+        inside_only=example.marks_drawn and bool(example.boxes),
+        may_shrink=example.label not in ("empty", *INDEPENDENT),
+    )
+
+
+def sampling_weights(examples: Sequence[Example]) -> Array:
+    """Real images balanced, and the rendered ones at a small fixed share of them."""
+    artificial = np.array([example.source == SOURCE for example in examples])
+    weights = np.zeros(len(examples))
+    weights[~artificial] = _balanced([e for e in examples if e.source != SOURCE])
+    if artificial.any():
+        share = RENDERED_SHARE / (1 - RENDERED_SHARE) * weights.sum()
+        weights[artificial] = share / artificial.sum()
+    return weights
+
+
+def _balanced(examples: Sequence[Example]) -> Array:
+    """Classes by the root of their size, leopards at a fixed share, camera traps boosted."""
+    sizes = Counter(example.label for example in examples)
+    weights = np.array([CAMERA_TRAP_BOOST if e.camera_trap else 1.0 for e in examples])
+    with_leopards = {example.source for example in examples if example.label == "leopard"}
+    telling = [e.folder in LOOK_ALIKES and e.source not in with_leopards for e in examples]
+    weights[np.array(telling)] *= TELLING_SOURCE
+    share = {name: math.sqrt(size) for name, size in sizes.items()}
+    total = sum(value for name, value in share.items() if name != "leopard")
+    share["leopard"] = total * LEOPARD_SHARE / (1 - LEOPARD_SHARE)
+    labels = np.array([example.label for example in examples])
+    for name, value in share.items():
+        weights[labels == name] *= value / weights[labels == name].sum()
+    return weights
