@@ -190,6 +190,20 @@ def test_sigterm_is_heeded_while_the_broker_is_away(tmp_path: Path) -> None:
         assert worker.wait(PATIENCE_S) == 0
 
 
+def test_a_second_uplink_is_refused_and_does_the_first_no_harm(tmp_path: Path) -> None:
+    unit = Unit(tmp_path, Broker(host="127.0.0.1", port=free_port()))
+    with unit.uplink() as first:
+        until_said(first, "link_down")
+        with unit.uplink() as second:
+            until_said(second, "another uplink")
+            assert second.wait(PATIENCE_S) == 1
+        assert first.poll() is None
+        first.kill()
+        first.wait()
+    with unit.uplink() as after:
+        until_said(after, "link_down")
+
+
 def test_it_stays_small(broker: Broker, tmp_path: Path) -> None:
     unit = Unit(tmp_path, broker)
     with Base(as_user(broker, "base")), unit.uplink() as worker:
