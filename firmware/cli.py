@@ -69,10 +69,7 @@ def main() -> None:
     help="How often the link to the broker breaks in mid-message, per chunk forwarded.",
 )  # fmt: skip
 @click.option("--headless", is_flag=True, help="No live view; end after the last event.")
-@click.option(
-    "--seed", default=1, show_default=True, type=click.IntRange(0),
-    help="Seed of scenes, pulses and losses.",
-)  # fmt: skip
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Of all chance.")
 @click.option(
     "--broker", type=click.Choice(["auto", "embedded"]), default="auto", show_default=True,
     help="auto: Mosquitto if it is installed, else the embedded one.",
