@@ -60,7 +60,7 @@ class Link:
         self, broker: Broker, settings: ReceiverSettings, events: "queue.SimpleQueue[Any]"
     ) -> None:
         """Connects and subscribes; `Up` or `Down` says how that went. Raises OSError when the
-        broker cannot be reached at all."""
+        broker cannot be reached at all, ValueError for a host that can be no name."""
         self._events = events
         self._refused: str | None = None
         self._reason = "closed"

@@ -63,7 +63,8 @@ class Receiver:
         elapsed: Callable[[], float],
     ) -> None:
         """`put` makes arrivals durable or raises StoreError; `connect` gives a new link or raises
-        OSError; `now`: unix seconds UTC; `elapsed`: seconds of a clock that never steps."""
+        OSError, or ValueError for a host that can be no name; `now`: unix seconds UTC; `elapsed`:
+        seconds of a clock that never steps."""
         self.refused: Counter[str] = Counter()
         self._put = put
         self._connect = connect
@@ -212,7 +213,9 @@ class Receiver:
     def _reconnect(self) -> None:
         try:
             self._link = self._connect()
-        except (FileNotFoundError, PermissionError, ssl.SSLCertVerificationError) as error:
+        except (
+            FileNotFoundError, PermissionError, ssl.SSLCertVerificationError, ValueError,
+        ) as error:  # fmt: skip
             self._complain(str(error), logging.ERROR)  # time alone will not mend it
             self._back_off()
         except OSError as error:

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware import loop
 from firmware.base.admission import Message
-from firmware.base.mqtt import Delivery, Down, Up
+from firmware.base.mqtt import Delivery, Down, Link, Up
 from firmware.base.receiver import WARNINGS_PER_MINUTE, Receiver
 from firmware.base.settings import ReceiverSettings
 from firmware.base.store import Arrival, Kept, StoreError
+from firmware.broker import Broker
 from firmware.wire.ids import ItemId
 from firmware.wire.picture import pack_picture
 from firmware.wire.records import Receipt, Status, dump_record, load_record
@@ -312,6 +314,19 @@ def test_a_missing_certificate_is_an_error_that_names_the_file(
     assert station.receiver.step(None) == 1.0
     assert [r.levelname for r in caplog.records] == ["ERROR"]
     assert "/etc/ca.crt" in caplog.text
+
+
+def test_a_host_that_can_be_no_name_is_an_error_and_not_a_crash(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker = Broker("base..example")
+    receiver = Receiver(
+        lambda arrivals: [],
+        lambda: Link(broker, ReceiverSettings(), loop.Events()),
+        ReceiverSettings(), lambda: 1.7e9, lambda: 0.0,
+    )  # fmt: skip
+    assert receiver.step(None) == 1.0
+    assert [r.levelname for r in caplog.records] == ["ERROR"]
 
 
 def test_what_was_heard_before_the_link_broke_is_stored_but_acknowledged_to_nobody_else(
