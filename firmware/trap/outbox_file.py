@@ -6,6 +6,7 @@ Promises, for `Outbox` alone:
   what to do.
 - A file that SQLite finds corrupt, when opening it or in any call, is moved aside with its WAL and
   kept; a fresh one is begun with the records that can be salvaged, and the call is run again there.
+  What a power cut or a full disk interrupts of that is finished by a later call.
 - Another process may move the file aside at any time. We notice, follow to the fresh file and run
   the call again there, so nothing is committed into a file that nobody reads.
 
