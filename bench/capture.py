@@ -114,13 +114,12 @@ def _latency(place: Path) -> list[Result]:
             pairs.append((end_s - start_s, bare_s))
         views = classifier.views
     bare_db.close()
-    ours_ms, bare_ms = (
-        [seconds * 1e3 for seconds in column] for column in zip(*pairs, strict=True)
-    )
+    ours_ms, bare_ms = ([s * 1e3 for s in column] for column in zip(*pairs, strict=True))
     return [
         Result(f"edge to committed, {views} views", statistics.median(ours_ms), "ms", "<= 1.25",
                statistics.median(bare_ms), "invocations + JPEGs + commit"),
-        Result("edge to committed, worst burst", max(ours_ms), "ms", "", max(bare_ms), "worst bare"),
+        Result("edge to committed, worst burst", max(ours_ms), "ms", "",
+               max(bare_ms), "worst bare"),
     ]  # fmt: skip
 
 

@@ -28,7 +28,7 @@ UNCERTAIN = "uncertain"
 EMPTY = "empty"
 LEOPARD = "leopard"
 BLACK_LEVEL = 8  # grey level that nothing stays below by day or under the lamp
-_LEAST_WEIGHT = 0.1  # of a view that shows nothing, so that it still dampens a doubtful crop
+_LEAST_WEIGHT = 0.3  # of a view that shows nothing, so that it still dampens a doubtful crop
 _LEAST = 1e-4  # int8 scores carry no more than this; bounds what one view can say
 
 
