@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from firmware import __version__
+from firmware.cli_model import model
 from firmware.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def main() -> None:
 @main.command(epilog="Example: rosette demo --headless --traps 3 --events 12 --loss 0.2")
 @click.option("--traps", default=2, show_default=True, type=click.IntRange(1, 50), help="Units.")
 @click.option(
-    "--events", default=6, show_default=True, type=click.IntRange(1, 10000),
+    "--events", default=6, show_default=True, type=click.IntRange(1, 2000),
     help="Motion events per unit.",
 )  # fmt: skip
 @click.option(
@@ -130,6 +131,9 @@ def classify(
     raise SystemExit(min(failed, 1))
 
 
+main.add_command(model)
+
+
 @main.group()
 def trap() -> None:
     """The field unit's daemons."""
@@ -143,7 +147,7 @@ def trap_capture(file: Path, log_level: str) -> None:
     from firmware.trap.capture import daemon, picamera
     from firmware.trap.settings import TrapSettings
 
-    settings = _load(file, TrapSettings)
+    settings = load_or_exit(file, TrapSettings)
     log_to_stderr(log_level)
     raise SystemExit(daemon.main(settings, lambda: picamera.open_camera(settings.camera)))
 
@@ -157,7 +161,7 @@ def trap_uplink(file: Path, log_level: str) -> None:
     from firmware.trap.settings import TrapSettings
     from firmware.trap.uplink import daemon
 
-    settings = _load(file, TrapSettings)
+    settings = load_or_exit(file, TrapSettings)
     log_to_stderr(log_level)
     try:
         daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
@@ -233,7 +237,7 @@ def base_run(file: Path, log_level: str) -> None:
     from firmware.base import receiver
     from firmware.base.settings import BaseSettings
 
-    settings = _load(file, BaseSettings)
+    settings = load_or_exit(file, BaseSettings)
     log_to_stderr(log_level)
     raise SystemExit(receiver.main(settings))
 
@@ -247,7 +251,7 @@ def base_list(file: Path, as_json: bool) -> None:
     from firmware.base.settings import BaseSettings
     from firmware.base.store import StoreError
 
-    settings = _load(file, BaseSettings)
+    settings = load_or_exit(file, BaseSettings)
     try:
         print_sightings(list_sightings(settings), as_json=as_json)
     except StoreError as error:
@@ -267,7 +271,7 @@ def config_check(file: Path) -> None:
     from firmware.trap.settings import TrapSettings
 
     kind: type[object] = BaseSettings if _names_a_store(file) else TrapSettings
-    _load(file, kind)
+    load_or_exit(file, kind)
     click.echo(f"{file}: good ({'base' if kind is BaseSettings else 'trap'})")
 
 
@@ -286,7 +290,8 @@ def version() -> None:
     click.echo(f"wire {WIRE_VERSION}")
 
 
-def _load(file: Path, kind: type[C]) -> C:
+def load_or_exit(file: Path, kind: type[C]) -> C:
+    """The config file, or the end of the command with all its problems."""
     from firmware.config import ConfigError, load
 
     try:
@@ -311,7 +316,7 @@ def _outbox(file: Path) -> Iterator["Outbox"]:
     from firmware.trap.outbox import Outbox, OutboxError
     from firmware.trap.settings import TrapSettings
 
-    settings = _load(file, TrapSettings)
+    settings = load_or_exit(file, TrapSettings)
     path = settings.unit.outbox
     if not path.exists():
         raise click.ClickException(f"{path} does not exist: has the capture daemon run yet?")

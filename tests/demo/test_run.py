@@ -3,14 +3,17 @@
 import io
 from pathlib import Path
 
+import click
 import pytest
 from rich.console import Console
 
 from firmware.base.settings import BaseSettings
 from firmware.broker import Broker
+from firmware.cli import demo
 from firmware.config import load
 from firmware.demo.report import Seen, Trap, read_trap, summary
-from firmware.demo.run import DemoFailed, base_config, trap_config, workspace
+from firmware.demo.run import BURST_FRAMES, DemoFailed, base_config, trap_config, workspace
+from firmware.trap.outbox import STORED_ROWS_KEPT
 from firmware.trap.settings import TrapSettings
 
 ODD = Path('/data/it\'s "here" \\ \t # für лео\x7f')
@@ -29,6 +32,13 @@ def test_a_base_that_ended_before_it_had_tables_has_nothing(tmp_path: Path) -> N
     for database in (tmp_path / "never.sqlite", tmp_path / "a#b?.sqlite"):
         assert read_trap("T0001", 0, [], [], [], database).stored == {}
     assert not list(tmp_path.iterdir()), "reading must not make a database"
+
+
+def test_the_longest_demo_stays_within_what_the_outbox_remembers() -> None:
+    """Else delivered items would be reported as missing."""
+    (events,) = (option for option in demo.params if option.name == "events")
+    assert isinstance(events.type, click.IntRange) and events.type.max
+    assert events.type.max * (1 + BURST_FRAMES) <= STORED_ROWS_KEPT
 
 
 def test_a_kept_folder_is_named_from_the_root_and_never_taken_over(
