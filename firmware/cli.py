@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from firmware import __version__
-from firmware.cli_model import model
 from firmware.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -131,9 +130,6 @@ def classify(
     raise SystemExit(min(failed, 1))
 
 
-main.add_command(model)
-
-
 @main.group()
 def trap() -> None:
     """The field unit's daemons."""
@@ -147,7 +143,7 @@ def trap_capture(file: Path, log_level: str) -> None:
     from firmware.trap.capture import daemon, picamera
     from firmware.trap.settings import TrapSettings
 
-    settings = load_or_exit(file, TrapSettings)
+    settings = _load(file, TrapSettings)
     log_to_stderr(log_level)
     raise SystemExit(daemon.main(settings, lambda: picamera.open_camera(settings.camera)))
 
@@ -161,7 +157,7 @@ def trap_uplink(file: Path, log_level: str) -> None:
     from firmware.trap.settings import TrapSettings
     from firmware.trap.uplink import daemon
 
-    settings = load_or_exit(file, TrapSettings)
+    settings = _load(file, TrapSettings)
     log_to_stderr(log_level)
     try:
         daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
@@ -237,7 +233,7 @@ def base_run(file: Path, log_level: str) -> None:
     from firmware.base import receiver
     from firmware.base.settings import BaseSettings
 
-    settings = load_or_exit(file, BaseSettings)
+    settings = _load(file, BaseSettings)
     log_to_stderr(log_level)
     raise SystemExit(receiver.main(settings))
 
@@ -251,7 +247,7 @@ def base_list(file: Path, as_json: bool) -> None:
     from firmware.base.settings import BaseSettings
     from firmware.base.store import StoreError
 
-    settings = load_or_exit(file, BaseSettings)
+    settings = _load(file, BaseSettings)
     try:
         print_sightings(list_sightings(settings), as_json=as_json)
     except StoreError as error:
@@ -271,7 +267,7 @@ def config_check(file: Path) -> None:
     from firmware.trap.settings import TrapSettings
 
     kind: type[object] = BaseSettings if _names_a_store(file) else TrapSettings
-    load_or_exit(file, kind)
+    _load(file, kind)
     click.echo(f"{file}: good ({'base' if kind is BaseSettings else 'trap'})")
 
 
@@ -290,8 +286,7 @@ def version() -> None:
     click.echo(f"wire {WIRE_VERSION}")
 
 
-def load_or_exit(file: Path, kind: type[C]) -> C:
-    """The config file, or the end of the command with all its problems."""
+def _load(file: Path, kind: type[C]) -> C:
     from firmware.config import ConfigError, load
 
     try:
@@ -316,7 +311,7 @@ def _outbox(file: Path) -> Iterator["Outbox"]:
     from firmware.trap.outbox import Outbox, OutboxError
     from firmware.trap.settings import TrapSettings
 
-    settings = load_or_exit(file, TrapSettings)
+    settings = _load(file, TrapSettings)
     path = settings.unit.outbox
     if not path.exists():
         raise click.ClickException(f"{path} does not exist: has the capture daemon run yet?")
