@@ -32,7 +32,7 @@ look-alikes <= 10 %, macro-F1 >= 0.85."""
 
 TEMPLATE = """# Model card: {name} {version}
 
-*Written by `make evaluate`; edit `models/card.py`, not this file.*
+*Written by `python -m models.evaluate`; edit `models/card.py`, not this file.*
 
 A full-int8 MobileNetV2 1.0 (224 x 224, uint8 RGB in, {size} bytes) for the cameras of Amur
 leopard country: 15 exclusive labels, and person and vehicle as independent outputs. It is

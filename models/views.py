@@ -20,9 +20,9 @@ from models.measure import Array
 from models.rendered import SOURCE
 
 LONGEST_SIDE = 448  # pictures are held in memory at this size
-LEOPARD_SHARE = 0.25  # of all views of real images
+FIXED_SHARES = {"leopard": 0.24, "look-alike": 0.17}  # of all views of real images
 # A source with look-alikes but no leopards teaches its own style as `no leopard`: draw it less.
-TELLING_SOURCE = 0.35
+TELLING_SOURCE = 0.5
 RENDERED_SHARE = 0.07  # of all views
 CAMERA_TRAP_BOOST = 2.0  # a camera-trap frame is drawn this much more often than a web photo
 BACKGROUND_SHARE = 0.15  # of the views of a camera-trap frame show it beside its animals
@@ -81,16 +81,20 @@ def sampling_weights(examples: Sequence[Example]) -> Array:
 
 
 def _balanced(examples: Sequence[Example]) -> Array:
-    """Classes by the root of their size, leopards at a fixed share, camera traps boosted."""
-    sizes = Counter(example.label for example in examples)
+    """Groups by the root of their size, leopards and look-alikes at fixed shares, traps boosted."""
     weights = np.array([CAMERA_TRAP_BOOST if e.camera_trap else 1.0 for e in examples])
     with_leopards = {example.source for example in examples if example.label == "leopard"}
     telling = [e.folder in LOOK_ALIKES and e.source not in with_leopards for e in examples]
     weights[np.array(telling)] *= TELLING_SOURCE
+    groups = np.array([e.folder if e.folder in LOOK_ALIKES else e.label for e in examples])
+    sizes = Counter(groups.tolist())
     share = {name: math.sqrt(size) for name, size in sizes.items()}
-    total = sum(value for name, value in share.items() if name != "leopard")
-    share["leopard"] = total * LEOPARD_SHARE / (1 - LEOPARD_SHARE)
-    labels = np.array([example.label for example in examples])
+    fixed = {"leopard": ("leopard",), "look-alike": LOOK_ALIKES}
+    rest = sum(v for name, v in share.items() if name != "leopard" and name not in LOOK_ALIKES)
+    for kind, names in fixed.items():
+        wanted = FIXED_SHARES[kind] / (1 - sum(FIXED_SHARES.values())) * rest
+        present = sum(share.get(name, 0.0) for name in names)
+        share |= {name: share[name] * wanted / present for name in names if name in share}
     for name, value in share.items():
-        weights[labels == name] *= value / weights[labels == name].sum()
+        weights[groups == name] *= value / weights[groups == name].sum()
     return weights
