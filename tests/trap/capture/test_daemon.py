@@ -105,7 +105,7 @@ def test_a_small_animal_is_found_by_what_moved_before_the_learnt_empty_scene(
     shots = []
     for x in (40, 110, 180):
         shot = scene.copy()
-        shot[100:120, x : x + 32] = ORANGE
+        shot[90:130, x : x + 48] = ORANGE
         shots.append(shot)
     with Rig(tmp_path / "a", classifier, [shots[:1]]) as rig:
         rig.edge()

@@ -22,7 +22,7 @@ LABELS = (
 _SCALE = 0.1
 # Logits per unit of (red, green, blue) in 0..1, and at black.
 _ROWS: dict[str, tuple[float, float, float, float]] = {
-    "leopard": (14.0, 0.0, -14.0, -2.0),
+    "leopard": (15.5, 0.0, -15.5, -2.0),
     "deer": (-8.0, 16.0, -8.0, -4.0),
     "empty": (0.0, 0.0, 0.0, 1.0),
     "human": (-12.0, 0.0, 14.0, -4.0),
