@@ -24,7 +24,7 @@ from models.tables import (
     rendered_table,
     source_table,
 )
-from models.train import SMALL_SIDE, SMALL_STEPS
+from models.train import SMALL_SIDE
 from models.views import RENDERED_SHARE
 
 BARS = """Bars: night leopards >= 95 % (fused), other leopards >= 98 %, false alerts <= 0.5 %,
@@ -104,8 +104,8 @@ other individuals. Fused int8, true box as crop.
 ## How it was made
 
 {data}.
-The whole network was trained: AdamW, cosine rate, averaged weights, {small_share} of the steps at
-{small} pixels. Views are crops with random context, whole frames, partial animals, animals pasted
+The whole network was trained: AdamW, cosine rate, averaged weights, the first steps at {small}
+pixels. Views are crops with random context, whole frames, partial animals, animals pasted
 into empty scenes, grey infrared looks with lamp fall-off, snow, blur, noise, JPEG, and fake or
 covered marks; frames beside their animals stand for empty ones. Targets are softened by the
 ImageNet teacher where it agrees with the label, and its 1,001 classes are learnt on the side. A
@@ -185,7 +185,6 @@ def write(report: Report, folder: Path) -> None:
             data=report.sidecar["training"]["data"],
             command=report.sidecar["training"]["command"],
             small=SMALL_SIDE,
-            small_share=f"{SMALL_STEPS:.0%}",
             sources=source_table(report.everything),
         )
     )

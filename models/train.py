@@ -43,7 +43,7 @@ from models.views import Views
 
 INDEPENDENT_WEIGHT = 2.0
 SIDE_WEIGHT = 0.5  # of the ImageNet classes learnt on the side
-SMALL_SIDE, SMALL_STEPS = 160, 0.55  # this share of the steps sees pictures of that side
+SMALL_SIDE = 160  # the first steps see pictures of this side
 AVERAGING = 0.995  # of the weights, per step
 CHECKPOINT_EVERY = 100
 
@@ -73,10 +73,11 @@ class Trainer:
 
     def __init__(
         self, network: MobileNet, average: MobileNet, side: Layer, targets: Targets,
-        steps: int, rate: float,
+        steps: int, rate: float, small: float,
     ):  # fmt: skip
         self.network, self.average, self.side = network, average, side
         self.targets, self.steps, self.step = targets, steps, 0
+        self.small_steps = int(small * steps)
         heads = [*network.head.parameters(), *side.parameters()]
         body = list(network.layers.parameters())
         self.optimiser = torch.optim.AdamW(
@@ -89,7 +90,7 @@ class Trainer:
         )
 
     def advance(self, views: torch.Tensor, chosen: torch.Tensor) -> float:
-        side = SMALL_SIDE if self.step < SMALL_STEPS * self.steps else views.shape[1]
+        side = SMALL_SIDE if self.step < self.small_steps else views.shape[1]
         x = to_input_batch(views, side)
         with torch.autocast("cpu", torch.bfloat16):
             features = self.network.features(x)
@@ -178,7 +179,9 @@ def training_examples(arguments: argparse.Namespace) -> list[Example]:
 
 def write_record(arguments: argparse.Namespace, images: int) -> None:
     """What the sidecar and the card say about the run."""
-    options = f"--views {arguments.views} --rate {arguments.rate} --seed {arguments.seed}"
+    names = ("views", "rate", "seed", "small", "weights")
+    given = {name: getattr(arguments, name) for name in names}
+    options = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
     record = {
         "images": images, "views": arguments.views, "seed": arguments.seed,
         "command": f"python -m models.train {options}",
@@ -195,6 +198,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--small", type=float, default=0.55, help="share of steps at 160 pixels")
+    parser.add_argument("--weights", type=Path, help="go on from the float.pt of an earlier run")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--camtrap-dp", type=Path, action="append", default=[], metavar="DIR")
     parser.add_argument("--coco", type=Path, action="append", default=[], metavar="JSON")
@@ -214,9 +219,12 @@ def main() -> None:
     side = network.head
     put_head(network)
     put_head(average)
+    if arguments.weights is not None:
+        for each in (network, average):
+            each.load_state_dict(torch.load(arguments.weights))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = arguments.views // arguments.batch
-    trainer = Trainer(network, average, side, targets, steps, arguments.rate)
+    trainer = Trainer(network, average, side, targets, steps, arguments.rate, arguments.small)
     views = Views(examples, arguments.seed, arguments.views)
     checkpoint = arguments.work / "checkpoint.pt"
     if checkpoint.exists():
