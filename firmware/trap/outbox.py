@@ -48,7 +48,8 @@ STORED_ROWS_KEPT = 10_000
 class Outbox:
     """One per process. Every method but `close` may raise OutboxError, and has then done nothing.
 
-    Raises OutboxError when it cannot be opened; a corrupt file is moved aside and is no error.
+    The file is opened by the first call, so that a capture daemon can start on a full disk; a
+    corrupt one is moved aside and is no error.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -148,10 +149,13 @@ class Outbox:
             )
         )
 
-    def release(self, now_s: float) -> int:
+    def release(self, now_s: float, *, rebooted: bool = False) -> int:
         """Take back what a dead sender left, as suspects that are due at once; returns how many.
-        The one that killed it for the fifth time alone is rejected. Call when the sender starts."""
-        suspects, killers = self._file.write(lambda db: outbox_claim.release(db, now_s))
+        The one that killed it for the fifth time alone is rejected. After a reboot none is blamed:
+        they wait a while, so that others go first. Call when the sender starts."""
+        suspects, killers = self._file.write(
+            lambda db: outbox_claim.release(db, now_s, rebooted=rebooted)
+        )
         for suspect in suspects:
             log.warning("item_suspect item=%s", suspect)
         _log_rejected(killers)
@@ -180,6 +184,10 @@ class Outbox:
     def rows(self, state: State | None = None) -> list[Row]:
         """Every item in the order in which it goes; of one state, if given."""
         return self._file.read(lambda db: outbox_report.rows(db, state))
+
+    def ids(self, *states: State) -> list[ItemId]:
+        """The names of the items in these states, of all without any; no bytes are read."""
+        return self._file.read(lambda db: outbox_report.ids(db, states))
 
     def stats(self) -> Stats:
         """Counts and bytes."""

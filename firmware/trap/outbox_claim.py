@@ -16,6 +16,7 @@ from firmware.wire.ids import ItemId
 LONGEST_WAIT_S = 86400.0
 """A wait further ahead was set by a wrong clock; it is also the longest that settings allow."""
 LONE_DEATHS = 5
+AFTER_REBOOT_S = 60.0
 KILLER = f"the sender died {LONE_DEATHS} times while sending it alone"
 DAMAGED = "its bytes were damaged on the card"
 DUE = "state = 'waiting' AND (not_before_s <= ? OR not_before_s > ?)"
@@ -55,10 +56,14 @@ def claim(
     return items, damaged
 
 
-def release(db: sqlite3.Connection, now_s: float) -> tuple[list[str], list[Rejected]]:
-    """What a dead sender left: the suspects, waiting again, and the one proved to be a killer."""
+def release(
+    db: sqlite3.Connection, now_s: float, *, rebooted: bool
+) -> tuple[list[str], list[Rejected]]:
+    """What a dead sender left: the suspects, waiting again, and the one proved to be a killer. A
+    power cut proves nothing, but what was being sent lets others go first."""
     left = db.execute("SELECT id, lone_deaths FROM item WHERE state = 'sending'").fetchall()
-    alone = len(left) == 1
+    alone = len(left) == 1 and not rebooted
+    due_s = now_s + AFTER_REBOOT_S if rebooted else now_s
     suspects: list[str] = []
     killers: list[Rejected] = []
     for item, before in left:
@@ -72,7 +77,7 @@ def release(db: sqlite3.Connection, now_s: float) -> tuple[list[str], list[Rejec
         else:
             suspects.append(item)
     db.execute(
-        "UPDATE item SET state = 'waiting', not_before_s = ? WHERE state = 'sending'", (now_s,)
+        "UPDATE item SET state = 'waiting', not_before_s = ? WHERE state = 'sending'", (due_s,)
     )
     return suspects, killers
 

@@ -89,7 +89,6 @@ class OutboxFile:
         self._fresh = Path(f"{path}.fresh")
         self._open: sqlite3.Connection | None = None
         self._inode = (0, 0)
-        self.read(lambda db: None)
 
     def close(self) -> None:
         """Let go of the file; the next call would open it again."""

@@ -55,6 +55,13 @@ def rows(db: sqlite3.Connection, state: State | None) -> list[Row]:
     return [Row(ItemId.parse(text), *rest) for text, *rest in found]
 
 
+def ids(db: sqlite3.Connection, states: tuple[State, ...]) -> list[ItemId]:
+    """Names alone: cheap at 100,000 rows."""
+    marks = ", ".join("?" * len(states)) if states else "state"
+    found = db.execute(f"SELECT id FROM item WHERE state IN ({marks})", states)
+    return [ItemId.parse(text) for (text,) in found]
+
+
 def stats(db: sqlite3.Connection, max_bytes: int) -> Stats:
     """Counts and bytes."""
     items, sizes = dict.fromkeys(STATES, 0), dict.fromkeys(STATES, 0)

@@ -278,7 +278,7 @@ def test_a_file_of_a_newer_firmware_is_refused_and_left_alone(path: Path) -> Non
     db.close()
     before = path.read_bytes()
     with pytest.raises(OutboxError, match="format 2, this firmware reads 1"):
-        Outbox(path, LIMIT_BYTES)
+        Outbox(path, LIMIT_BYTES).stats()
     assert path.read_bytes() == before
 
 
@@ -291,3 +291,26 @@ def test_claims_are_found_by_index_however_many_wait(outbox: Outbox, path: Path)
         ).fetchall()
     db.close()
     assert len(plan) == 1 and "INDEX item_waiting" in plan[0][-1]
+
+
+def test_a_power_cut_blames_no_item_however_often(path: Path) -> None:
+    now_s = NOW
+    with Outbox(path, LIMIT_BYTES) as outbox:
+        put(outbox, 1)
+        for _ in range(20):
+            (item,) = outbox.claim(now_s, 4)
+            outbox.release(now_s, rebooted=True)
+            assert outbox.claim(now_s, 4) == [], "others go first"
+            now_s += 61
+        assert item.attempts == 20
+        assert [row.state for row in outbox.rows()] == ["waiting"]
+
+
+def test_ids_are_given_by_state(path: Path) -> None:
+    with Outbox(path, LIMIT_BYTES) as outbox:
+        put(outbox, 1)
+        put(outbox, 2)
+        (item,) = outbox.claim(NOW, 1)
+        assert [i.sighting for i in outbox.ids("sending")] == [item.id.sighting]
+        assert {i.sighting for i in outbox.ids()} == {1, 2}
+        assert outbox.ids("rejected") == []

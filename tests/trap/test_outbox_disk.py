@@ -92,7 +92,7 @@ import sys
 from pathlib import Path
 from firmware.trap.outbox import Outbox, OutboxError
 try:
-    Outbox(Path(sys.argv[1]), {LIMIT_BYTES})
+    Outbox(Path(sys.argv[1]), {LIMIT_BYTES}).stats()
 except OutboxError as error:
     sys.stdout.write(str(error))
 """
@@ -139,7 +139,7 @@ def test_a_write_that_the_system_refuses_half_way_leaves_nothing_half_written(
 
 def test_a_missing_directory_gives_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(OutboxError, match="No such file or directory; check that the data"):
-        Outbox(tmp_path / "absent" / "outbox.sqlite", LIMIT_BYTES)
+        Outbox(tmp_path / "absent" / "outbox.sqlite", LIMIT_BYTES).stats()
 
 
 def test_a_file_that_is_no_database_is_kept_aside_and_a_fresh_one_begun(

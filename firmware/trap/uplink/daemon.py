@@ -16,7 +16,6 @@ Promises
 It does not look into items, nor keep any state of its own that a restart would miss.
 """
 
-import fcntl
 import logging
 import math
 import random
@@ -25,9 +24,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
 
 from firmware import loop
 from firmware.loop import Events
@@ -45,6 +42,7 @@ from firmware.trap.uplink.link import (
 )
 from firmware.trap.uplink.mqtt import MqttLink
 from firmware.trap.uplink.schedule import backoff_s
+from firmware.trap.uplink.sender import OnlySender, this_boot
 from firmware.wire.errors import WireError
 from firmware.wire.ids import ItemId, parse_unit
 from firmware.wire.records import Receipt, load_record
@@ -69,24 +67,12 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(loop.stop_on_signals(events))
         outbox = stack.enter_context(Outbox(trap.unit.outbox, trap.outbox.max_mb * 10**6))
-        stack.enter_context(_only_sender(trap.unit.outbox))
+        sender = stack.enter_context(OnlySender(trap.unit.outbox, this_boot()))
         link = MqttLink(trap.mqtt, unit, events, now)
         uplink = Uplink(outbox, link, trap.uplink, unit, now, time.monotonic, random.Random())
-        outbox.release(now())
+        outbox.release(now(), rebooted=sender.rebooted)
         loop.run(uplink.step, events)
         uplink.close()
-
-
-def _only_sender(outbox: Path) -> IO[bytes]:
-    """Held until closed. A second sender would take the first one's items for a dead one's, and
-    the two would push each other off the broker."""
-    lock = Path(f"{outbox}.sender").open("wb")  # noqa: SIM115 - the caller closes it
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise OutboxError(f"{outbox}: another uplink is at work on it: stop that first") from error
-    return lock
 
 
 @dataclass(frozen=True)
