@@ -128,3 +128,32 @@ def test_an_outbox_that_fails_in_mid_command_is_one_line(trap_file: Path, tmp_pa
     done = rosette("outbox", "drop", "--config", str(trap_file), "T0007-000001-frame-1")
     assert done.exit_code == 1
     assert "no room" in done.output and str(tmp_path / "outbox.sqlite") in done.output
+
+
+def test_a_model_is_shown_verified_signed_and_installed(trap_file: Path, tmp_path: Path) -> None:
+    from tests.trap.capture.tiny_model import write_model
+
+    (tmp_path / "new").mkdir()
+    file = str(write_model(tmp_path / "new"))
+    assert "leopard" in rosette("model", "show", file).output
+    key, public = str(tmp_path / "k.pem"), str(tmp_path / "k.pub")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
+    unsigned = rosette("model", "verify", file, "--key", public)
+    assert unsigned.exit_code == 1 and "signed models only" in unsigned.output
+    assert rosette("model", "sign", file, "--key", key).exit_code == 0
+    assert "signed by the key" in rosette("model", "verify", file, "--key", public).output
+    done = rosette("model", "install", file, "--config", str(trap_file))
+    assert done.exit_code == 0, done.output
+    assert "restart the capture daemon" in done.output
+
+
+def test_a_bad_model_is_refused_with_the_reason(trap_file: Path, tmp_path: Path) -> None:
+    from tests.trap.capture.tiny_model import write_model
+
+    (tmp_path / "new").mkdir()
+    file = str(write_model(tmp_path / "new", sha256="0" * 64))
+    for command in (("verify", file), ("install", file, "--config", str(trap_file))):
+        done = rosette("model", *command)
+        assert done.exit_code == 1
+        assert "SHA-256" in done.output

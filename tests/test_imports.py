@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "trap": {"trap", "radio", "wire", "loop", "config", "broker", "__init__"},
     "base": {"base", "radio", "wire", "loop", "config", "broker", "__init__"},
     "demo": {"demo", "trap", "base", "sim", "radio", "wire", "loop", "config", "broker", "logs"},
-    "cli": {"demo", "trap", "base", "wire", "loop", "config", "broker", "logs", "__init__"},
+    "cli": {"cli", "demo", "trap", "base", "wire", "loop", "config", "logs", "__init__"},
     "__init__": set(),
     "__main__": {"cli"},
 }

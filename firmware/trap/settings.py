@@ -72,6 +72,9 @@ class ClassifierSettings:
                            choices=("auto", "litert", "tflite"))  # fmt: skip
     threads: int = setting(2, help="threads of the runtime", least=1, most=8)
     delegate: Path | None = setting(None, help="shared library of a TFLite delegate")
+    trusted_key: Path | None = setting(
+        None, help="PEM of an Ed25519 public key; then only models it has signed are installed"
+    )
     thresholds: dict[str, float] = setting(
         {}, help="overrides of the sidecar's thresholds, by label", least=0, most=1
     )

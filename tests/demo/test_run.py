@@ -9,7 +9,7 @@ from rich.console import Console
 
 from firmware.base.settings import BaseSettings
 from firmware.broker import Broker
-from firmware.cli import demo
+from firmware.cli.demo import demo
 from firmware.config import load
 from firmware.demo.report import Seen, Trap, read_trap, summary
 from firmware.demo.run import BURST_FRAMES, DemoFailed, base_config, trap_config, workspace

@@ -13,7 +13,16 @@ TABLES = ("policy", "classifier.thresholds")
 KEYS = [key for key, _ in describe(TrapSettings) if key not in TABLES]
 LEAST = '[unit]\nid = "T0001"\ndata_dir = "d"\n[mqtt]\nhost = "h"\n'
 # Keys that are off by default; the sample shows an example.
-OFF = ("username", "password_file", "lamp_pin", "ircut_pin", "model", "delegate", "leopard = 0.")
+OFF = (
+    "username",
+    "password_file",
+    "lamp_pin",
+    "ircut_pin",
+    "model",
+    "delegate",
+    "trusted_key",
+    "leopard = 0.",
+)
 
 
 def test_the_sample_is_a_good_config() -> None:

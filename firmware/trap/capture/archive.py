@@ -20,7 +20,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Archive:
         self,
         root: Path,
         min_free_bytes: int,
-        unsent: Callable[[], set[int]],
+        unsent: Callable[[], Container[int]],
         free_bytes: Callable[[Path], int] | None = None,
     ) -> None:
         self._root = root

@@ -15,16 +15,18 @@ import logging
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gpiozero import DigitalInputDevice, GPIOZeroError
 
 from firmware import loop
 from firmware.trap.capture.archive import Archive, ArchiveError
+from firmware.trap.capture.artefact import load_classifier
 from firmware.trap.capture.camera import Camera, CameraError, CameraHung, Frame
-from firmware.trap.capture.classifier import Classifier, ModelError, shipped_model
+from firmware.trap.capture.classifier import Classifier, ModelError
 from firmware.trap.capture.classify import judge_of
 from firmware.trap.capture.clock import clock_quality
 from firmware.trap.capture.crop import Grey
@@ -35,10 +37,14 @@ from firmware.trap.capture.trigger import Trigger
 from firmware.trap.capture.verdict import EMPTY, UNCERTAIN, Look
 from firmware.trap.outbox import Outbox, OutboxError
 from firmware.trap.settings import TrapSettings
+from firmware.wire.ids import MAX_SIGHTING
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 EMPTIES_KEPT = 5
+OPEN_LIMIT_S = 60.0
 _FATAL = (ModelError, CameraError, NumberingError, OutboxError, GPIOZeroError, OSError)
 
 
@@ -64,9 +70,12 @@ def run(
     Does not close the camera. `pin_factory`: gpiozero's, where the default is not meant.
     """
     events = events or loop.Events()
-    folder = settings.unit.data_dir
-    folder.mkdir(exist_ok=True)  # no parents: without the one, the data partition is not mounted
-    classifier = Classifier(settings.classifier.model or shipped_model(), settings.classifier)
+    if not settings.unit.data_dir.is_dir():  # made here, it would hide that nothing is mounted
+        raise OSError(
+            f"unit.data_dir: {settings.unit.data_dir} is not a directory: mount the data partition,"
+            " or make the directory once on a new one"
+        )
+    classifier = load_classifier(settings)
     with (
         Outbox(settings.unit.outbox, settings.outbox.max_mb * 10**6) as outbox,
         DigitalInputDevice(settings.pir.pin, pull_up=False, pin_factory=pin_factory) as pir,
@@ -88,18 +97,30 @@ def main(settings: TrapSettings, open_camera: Callable[[], Camera]) -> int:
     events = loop.Events()
     with loop.stop_on_signals(events):
         try:
-            camera = open_camera()
-            try:
-                run(settings, camera, time.time, events=events)  # noqa: TID251 - the entry point
-            except CameraHung:
-                logging.shutdown()
-                os._exit(1)  # the camera's thread would keep the interpreter from ending
-            finally:
-                camera.close()
+            with ExitStack() as stack:
+                camera = _within_limit("opening", open_camera)
+                stack.callback(_within_limit, "closing", camera.close)
+                try:
+                    run(settings, camera, time.time, events=events)  # noqa: TID251 - entry point
+                except CameraHung:
+                    stack.pop_all()  # it would not close either
+                    raise
+        except CameraHung as error:
+            log.error("capture_failed reason=%s", error)  # noqa: TRY400 - says all in its message
+            logging.shutdown()
+            os._exit(1)  # the camera's thread would keep the interpreter from ending
         except _FATAL as error:
             log.error("capture_failed reason=%s", error)  # noqa: TRY400 - says all in its message
             return 1
     return 0
+
+
+def _within_limit(doing: str, call: Callable[[], T]) -> T:
+    """What the camera's driver gives, which may hang. Raises CameraHung."""
+    try:
+        return next(each_within(OPEN_LIMIT_S, lambda: [call()]))
+    except Overdue as error:
+        raise CameraHung(f"{doing} the camera {error}") from error
 
 
 class Capture:
@@ -206,17 +227,29 @@ class Capture:
             self._settings.unit.id, self._numbering.take(), edge.time_s, clock_quality(), night,
             [frame.jpeg for frame in frames], verdict, self._classifier.sidecar.id,
         )  # fmt: skip
-        self._queue(burst, edge)
         self._counts[f"verdict_{verdict.label}"] += 1
+        queued_s = self._queue(burst)
         self._keep(burst)
+        if isinstance(queued_s, OutboxError):
+            queued_s = self._queue(burst)  # keeping it may have made room
+        if isinstance(queued_s, OutboxError):
+            self._counts["outbox_failed"] += 1
+            log.error("outbox_failed sighting=%d reason=%s", burst.sighting, queued_s)
+            queued_s = self._monotonic()
+        log.info(
+            "burst sighting=%d verdict=%s leopard=%.2f frames=%d edge_to_queued_s=%.3f",
+            burst.sighting, verdict.label, verdict.leopard, len(frames),
+            queued_s - edge.monotonic_s,
+        )  # fmt: skip
         self._counts["frames_black"] += look.black
         if verdict.reason == "no_usable_frame":
             log.warning("no_usable_frame black=%d of=%d", look.black, len(frames))
         if verdict.label == EMPTY:
             self._empties[night].append(look.greys[-1])
 
-    def _queue(self, burst: Burst, edge: Edge) -> None:
-        """Into the outbox, the alert first; each item is committed when `put` returns."""
+    def _queue(self, burst: Burst) -> float | OutboxError:
+        """Into the outbox, the alert first; each item is committed when `put` returns. When the
+        first of them was, on the monotonic clock; or why not all of them are in."""
         puts = items(burst, self._settings.actions, encrypted=self._settings.mqtt.encrypted)
         queued_s = None
         try:
@@ -224,13 +257,8 @@ class Capture:
                 self._outbox.put(put.id, put.body, put.content_type, put.priority, self._now())
                 queued_s = queued_s or self._monotonic()
         except OutboxError as error:
-            self._counts["outbox_failed"] += 1
-            log.error("outbox_failed sighting=%d reason=%s", burst.sighting, error)  # noqa: TRY400
-        log.info(
-            "burst sighting=%d verdict=%s leopard=%.2f frames=%d edge_to_queued_s=%.3f",
-            burst.sighting, burst.verdict.label, burst.verdict.leopard, len(burst.jpegs),
-            (queued_s or self._monotonic()) - edge.monotonic_s,
-        )  # fmt: skip
+            return error
+        return queued_s or self._monotonic()
 
     def _keep(self, burst: Burst) -> None:
         try:
@@ -239,12 +267,16 @@ class Capture:
             self._counts["archive_failed"] += 1
             log.error("archive_failed sighting=%d reason=%s", burst.sighting, error)  # noqa: TRY400
 
-    def _unsent(self) -> set[int]:
-        rows = [*self._outbox.rows("waiting"), *self._outbox.rows("sending")]
-        return {row.id.sighting for row in rows}
+    def _unsent(self) -> Container[int]:
+        try:
+            return {item.sighting for item in self._outbox.ids("waiting", "sending", "rejected")}
+        except OutboxError as error:
+            log.warning("unsent_unknown reason=%s", error)
+            return range(MAX_SIGHTING + 1)  # nobody knows, so every sighting counts as unsent
 
     def _known_numbers(self) -> list[int]:
-        in_outbox = [row.id.sighting for row in self._outbox.rows()]
+        """Numbers that must not be given again, should the counter's file be lost."""
+        in_outbox = [item.sighting for item in self._outbox.ids()]
         return [*self._archive.numbers(), *in_outbox]
 
 

@@ -21,7 +21,8 @@ from firmware.broker import Broker
 from firmware.sim.camera import BlackCamera, HangingCamera
 from firmware.trap.capture import daemon
 from firmware.trap.capture.camera import CameraError, CameraHung, Frame
-from firmware.trap.capture.classifier import Classifier, ModelError
+from firmware.trap.capture.classifier import Classifier, ModelError, shipped_model
+from firmware.trap.capture.sidecar import load_sidecar
 from firmware.trap.outbox import Outbox
 from firmware.trap.settings import CameraSettings, OutboxSettings, Pir
 from firmware.wire.records import Sighting, load_record
@@ -298,7 +299,7 @@ def test_a_full_disk_is_an_error_a_burst_and_capture_goes_on(
         with full_disk(100):
             rig.edge()
         assert rig.queued == []
-        assert errors(log) == ["outbox_failed", "archive_failed"]
+        assert errors(log) == ["archive_failed", "outbox_failed"]
         assert not list((tmp_path / "archive").rglob("*.jpg")), "half a frame under its name"
         rig.edge()
         assert len(rig.queued) == 4 and rig.archived[-1] == "T0007-000001"
@@ -407,16 +408,47 @@ def test_pulses_of_30_ms_on_the_pin_become_bursts_and_the_loop_ends_on_stop(
     assert "verdict_empty=5" in log.text
 
 
-def test_a_broken_model_stops_the_daemon_before_the_camera_is_asked(
+def test_without_a_data_directory_the_daemon_says_that_nothing_is_mounted(
     tmp_path: Path, tiny: Path
+) -> None:
+    config = settings(tmp_path / "absent", tiny)
+    with pytest.raises(OSError, match="mount the data partition"):
+        daemon.run(config, ScriptCamera([]), lambda: 0.0, pin_factory=MockFactory())
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_camera_that_hangs_while_it_is_opened_ends_the_process(tmp_path: Path) -> None:
+    program = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from firmware.broker import Broker\n"
+        "from firmware.trap.capture import daemon\n"
+        "from firmware.trap.settings import TrapSettings, Unit\n"
+        "daemon.OPEN_LIMIT_S = 0.2\n"
+        "settings = TrapSettings(Unit('T0007', Path(sys.argv[1])), Broker('h'))\n"
+        "sys.exit(daemon.main(settings, threading.Event().wait))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "opening the camera kept us waiting" in done.stderr
+
+
+def test_a_broken_model_gives_way_to_the_shipped_one(
+    tmp_path: Path, tiny: Path, log: pytest.LogCaptureFixture
 ) -> None:
     model = tmp_path / "rosette.tflite"
     model.write_bytes(tiny.read_bytes() + b"x")
     model.with_suffix(".json").write_text(tiny.with_suffix(".json").read_text())
-    camera = ScriptCamera([LEOPARD])
-    with pytest.raises(ModelError, match="SHA-256"):
-        daemon.run(settings(tmp_path, model), camera, lambda: 0.0, pin_factory=MockFactory())
-    assert camera.bursts == 0
+    events = loop.Events()
+    events.put(loop.Stop())
+    daemon.run(
+        settings(tmp_path, model), ScriptCamera([]), lambda: 0.0, events=events,
+        pin_factory=MockFactory(),
+    )  # fmt: skip
+    assert "model_refused" in log.text and "SHA-256" in log.text
+    assert f"model={load_sidecar(shipped_model()).id}" in log.text
 
 
 def test_a_policy_for_a_verdict_that_the_model_cannot_give_is_refused(
@@ -448,8 +480,8 @@ def test_main_says_what_failed_and_closes_the_camera(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
     camera = ScriptCamera([LEOPARD])
-    assert daemon.main(settings(tmp_path, tmp_path / "gone.tflite"), lambda: camera) == 1
-    assert camera.closed and "capture_failed reason=" in log.text and "gone.json" in log.text
+    assert daemon.main(settings(tmp_path / "gone", tmp_path / "any.tflite"), lambda: camera) == 1
+    assert camera.closed and "capture_failed reason=unit.data_dir" in log.text
 
 
 def test_flat_pictures_of_the_rig_are_what_the_tiny_model_takes_them_for(

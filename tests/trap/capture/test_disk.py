@@ -30,15 +30,39 @@ with Rig(data, Classifier(model), [[ORANGE] * 3], archive=Archive(min_free_mb=10
     assert rig.archived[-1] == "T0007-000002", rig.archived
     assert len(rig.queued) == 8 and not any("-000001-" in item for item in rig.queued)
 """
-STARTED = """
-import logging, sys
+FULL_AT_THE_START = """
+import logging, subprocess, sys
 from pathlib import Path
-from firmware.trap.capture import daemon
-from tests.trap.capture.rig import ScriptCamera, settings
+from firmware.trap.capture.classifier import Classifier
+from firmware.trap.settings import Archive
+from tests.trap.capture.rig import Rig
+from tests.trap.capture.tiny_model import GREY, ORANGE
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
-camera = ScriptCamera([[(0, 0, 0)]])
-assert daemon.main(settings(Path(sys.argv[1]), Path({model!r})), lambda: camera) == 1
-assert camera.closed
+data, classifier = Path(sys.argv[1]), Classifier(Path({model!r}))
+with Rig(data, classifier, [[GREY] * 3], archive=Archive(min_free_mb=10)) as rig:
+    rig.edge()
+(empty,) = (data / "archive").glob("*/*")
+(empty / "frame_9.jpg").write_bytes(bytes(12_000_000))
+for file in data.glob("outbox.sqlite*"):
+    file.unlink()
+subprocess.run(["sh", "-c", f"cat /dev/zero > {{data}}/ballast"], stderr=subprocess.DEVNULL)
+with Rig(data, classifier, [[ORANGE] * 3], archive=Archive(min_free_mb=10)) as rig:
+    rig.edge()
+    (kept,) = rig.archived
+    assert kept == "T0007-000064", "a restart goes on with a new block of numbers"
+    assert len(rig.queued) == 4, rig.queued
+"""
+READ_ONLY = """
+import sys
+from pathlib import Path
+from firmware.trap.capture.classifier import Classifier
+from firmware.trap.capture import daemon
+from tests.trap.capture.rig import Rig
+from tests.trap.capture.tiny_model import ORANGE
+try:
+    Rig(Path(sys.argv[1]), Classifier(Path({model!r})), [[ORANGE] * 3])
+except daemon._FATAL as error:
+    sys.stdout.write(str(error))
 """
 
 
@@ -75,7 +99,17 @@ def test_a_disk_that_is_full_and_then_not_costs_only_the_bursts_between(
     assert "outbox_failed sighting=1" in said and "full" in said
 
 
-def test_a_read_only_disk_ends_the_daemon_with_a_reason(tmp_path: Path, tiny: Path) -> None:
+def test_a_disk_that_is_full_at_the_start_gives_room_to_the_first_alert(
+    tmp_path: Path, tiny: Path
+) -> None:
+    script = FULL_AT_THE_START.format(model=str(tiny))
+    said = in_namespace(f"mount -t tmpfs -o size=30m none {tmp_path}", script, tmp_path)
+    assert "outbox_failed" not in said
+
+
+def test_a_read_only_disk_at_the_start_ends_the_daemon_with_the_reason(
+    tmp_path: Path, tiny: Path
+) -> None:
     mount = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path}"
-    said = in_namespace(mount, STARTED.format(model=str(tiny)), tmp_path)
-    assert "capture_failed reason=" in said and "Read-only file system" in said
+    said = in_namespace(mount, READ_ONLY.format(model=str(tiny)), tmp_path)
+    assert "Read-only file system" in said
