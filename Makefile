@@ -29,5 +29,26 @@ lint: $(VENV)/.installed   ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Training data and the starting model are not in the repository; models/README.md says what they are.
+FRAMES  ?= $(ROSETTE_FRAMES)
+WORK    ?= /tmp/rosette-train
+TRAINING = $(if $(START),,$(error give START=, the int8 ImageNet MobileNetV2 to start from)) \
+           $(if $(FRAMES),,$(error give FRAMES=, the folder of labelled pictures)) \
+           --start $(START) --frames $(FRAMES) --work $(WORK)
+
+$(VENV)/.training: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,train]'
+	touch $@
+
+train: $(VENV)/.training   ## a new model: make train START=... FRAMES=... VERSION=x.y.z
+	$(if $(VERSION),,$(error give VERSION=, the version of the new model))
+	$(BIN)/python -m models.train $(TRAINING) $(ARGS)
+	$(BIN)/python -m models.quantise $(TRAINING)
+	$(BIN)/python -m models.calibrate --frames $(FRAMES) --work $(WORK) --version $(VERSION)
+	$(BIN)/python -m models.evaluate $(TRAINING)
+
+evaluate: $(VENV)/.training   ## measure the model again and rewrite its card
+	$(BIN)/python -m models.evaluate $(TRAINING)
+
 clean:
 	rm -rf $(VENV) bench/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
