@@ -182,6 +182,7 @@ def main() -> None:
         "held out for calibration; sources and licences in models/README.md",
         "seed": record["seed"],
         "command": record["command"],
+        "history": record.get("history", "one run of the command"),
     }
     content = sidecar(
         arguments.model, arguments.version, everything, calibration, thresholds, training

@@ -20,12 +20,12 @@ from models.calibrate import MODEL, calibration_of
 from models.labels import EXCLUSIVE_COUNT, LEOPARD
 from models.manifest import read_frames
 from models.marks import CHANGES
-from models.measure import Array, share
+from models.measure import Array, Share, share
 from models.outcome import Outcome, TestSet, gather, outcome, outcomes
 from models.plots import calibration_png, confusion_png
 from models.quantise import load_trained
 from models.rendered import TEST, rendered
-from models.runtime import RUNTIMES, Interpreter, Network
+from models.runtime import Interpreter, Network, installed
 from models.score import (
     CROP,
     WHOLE,
@@ -73,10 +73,19 @@ def latency_ms(path: Path, runtime: str, threads: int, repeats: int = 60) -> flo
 def latencies(ours: Path, plain: Path) -> dict[tuple[str, str, int], float]:
     return {
         (name, runtime, threads): latency_ms(path, runtime, threads)
-        for runtime in RUNTIMES
+        for runtime in installed()
         for threads in (1, 2)
         for name, path in (("this model", ours), ("ImageNet", plain))
     }
+
+
+def same_top(model: Path, test: TestSet, logits: Array) -> Share | None:
+    """Test images on which the second runtime names the same top label, if it is installed."""
+    if "tflite" not in installed():
+        return None
+    other = logits_of(file_network(model, "tflite"), test.examples, "int8, tflite")
+    tops = [fused(x)[:, :EXCLUSIVE_COUNT].argmax(1) for x in (logits, other)]
+    return share(tops[0] == tops[1])
 
 
 def marked_scores(
@@ -116,7 +125,6 @@ def main() -> None:
 
     network = file_network(arguments.model)
     logits = logits_of(network, test.examples, "int8, litert")
-    other = logits_of(file_network(arguments.model, "tflite"), test.examples, "int8, tflite")
     found = outcomes("int8", test, logits, calibration, thresholds)
     weights = arguments.work / "float.pt"
     if weights.exists():
@@ -127,7 +135,6 @@ def main() -> None:
 
     scores = probabilities(fused(calibration.apply(logits)))
     verdict = verdicts(scores, thresholds)
-    tops = [fused(x)[:, :EXCLUSIVE_COUNT].argmax(1) for x in (logits, other)]
     boxed = test.camera_trap & np.array([bool(e.boxes) for e in test.examples])
     drawn = rendered(arguments.work, TEST)
     drawn_logits = logits_of(network, drawn, "rendered")
@@ -139,7 +146,7 @@ def main() -> None:
         scores=scores,
         verdicts=verdict,
         outcomes=tuple(found),
-        same_top=share(tops[0] == tops[1]),
+        same_top=same_top(arguments.model, test, logits),
         latency_ms=latencies(arguments.model, arguments.start),
         size_bytes=arguments.model.stat().st_size,
         marks=marked_scores(network, test, boxed, calibration),

@@ -3,6 +3,7 @@
 For measuring only; the unit's own seam is in `firmware`.
 """
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ from PIL import Image
 from models.measure import Array
 
 SIDE = 224
-RUNTIMES = ("litert", "tflite")
+MODULES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
 
 Network = Callable[[Array], Array]  # uint8 pixels [224, 224, 3] to a vector
+
+
+def installed() -> list[str]:
+    """The runtimes that are here; tflite-runtime has no wheel past Python 3.11."""
+    return [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
 
 
 class Interpreter:

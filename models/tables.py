@@ -27,7 +27,7 @@ class Report:
     scores: Array  # [n, 17] fused probabilities of the int8 file
     verdicts: Array
     outcomes: tuple[Outcome, ...]
-    same_top: Share
+    same_top: Share | None  # None: the second runtime is not installed
     latency_ms: dict[tuple[str, str, int], float]
     size_bytes: int
     marks: dict[str, Array]  # [n] P(leopard) of the boxed camera-trap frames, by change

@@ -22,7 +22,7 @@ from models.rendered import SOURCE
 LONGEST_SIDE = 448  # pictures are held in memory at this size
 FIXED_SHARES = {"leopard": 0.24, "look-alike": 0.17}  # of all views of real images
 # A source with look-alikes but no leopards teaches its own style as `no leopard`: draw it less.
-TELLING_SOURCE = 0.1
+TELLING_SOURCE = 0.5
 RENDERED_SHARE = 0.07  # of all views
 CAMERA_TRAP_BOOST = 2.0  # a camera-trap frame is drawn this much more often than a web photo
 BACKGROUND_SHARE = 0.15  # of the views of a camera-trap frame show it beside its animals
