@@ -70,7 +70,9 @@ def fit(logits: Array, labels: Array) -> Calibration:
         _fit_sigmoid(mean[:, i], labels == i) for i in range(EXCLUSIVE_COUNT, len(LABELS))
     )
     losses = [
-        -np.log(probabilities(mean[animals] / t)[np.arange(animals.sum()), labels[animals]]).mean()
+        -np.log(
+            probabilities(fused(logits[animals] / t))[np.arange(animals.sum()), labels[animals]]
+        ).mean()
         for t in TEMPERATURES
     ]
     return Calibration(float(TEMPERATURES[int(np.argmin(losses))]), independent)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.bursts import table as bursts_table
 from models.labels import LEOPARD
 from models.measure import Share
 from models.rendered import TRAIN
@@ -46,8 +47,9 @@ absence, identifying individuals, or any decision about people. Every alert want
 
 On the {tests} images of the untouched test split. Brackets: counts and 95 % Wilson interval.
 Temperatures and thresholds (leopard: P >= {threshold}) come from a validation set carved out of
-the training images. "Fused" averages the calibrated logits of the whole frame and of the crop,
-where a box is known (here the annotated box plus 15 %, in the field the motion crop).
+the training images. "Fused" is the unit's own rule over the whole frame and the crop, where a box
+is known (here the annotated box plus 15 %, in the field the motion crop): log scores averaged, each
+view weighted by its probability that an animal is there, at least 0.3.
 
 {outcomes}
 
@@ -76,6 +78,15 @@ little; a label without test images says nothing.
 ## Day and night, traps and photos
 
 {conditions}
+
+## Single frames and bursts
+
+The frames' sequences cut into bursts of three, judged by the unit's own code. "Part": where the
+whole picture says nothing clear, the part of it that looks least empty is judged too. Many leopard
+bursts carry painted-out marks that move with the animal, which misleads the motion crop; leopards
+in them are of few cameras.
+
+{bursts}
 
 ## Marks on the frames
 
@@ -178,6 +189,7 @@ def write(report: Report, folder: Path) -> None:
             conditions=condition_table(report, called),
             boxed=int(report.boxed.sum()),
             marks=marks_table(report),
+            bursts=bursts_table(report.bursts),
             int8_gap=int8_gap(report.outcomes),
             same_top=report.same_top or "no (one of them is not installed)",
             latency=latency_table(report.latency_ms),

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware.trap.capture.classifier import Classifier
 from models import card
 from models.backbone import as_function
+from models.bursts import ablations, read_bursts, single_scores
 from models.calibrate import MODEL, calibration_of
 from models.labels import EXCLUSIVE_COUNT, LEOPARD
 from models.manifest import read_frames
@@ -126,6 +128,12 @@ def main() -> None:
     network = file_network(arguments.model)
     logits = logits_of(network, test.examples, "int8, litert")
     found = outcomes("int8", test, logits, calibration, thresholds)
+    classifier = Classifier(arguments.model)
+    single = single_scores(classifier, [example.path for example in test.examples])
+    found.append(
+        outcome("int8, as `rosette classify`", test, single[:, LEOPARD],
+                verdicts(single, thresholds), thresholds["leopard"])
+    )  # fmt: skip
     weights = arguments.work / "float.pt"
     if weights.exists():
         exact = as_function(load_trained(arguments.start, weights))
@@ -148,6 +156,7 @@ def main() -> None:
         outcomes=tuple(found),
         same_top=same_top(arguments.model, test, logits),
         latency_ms=latencies(arguments.model, arguments.start),
+        bursts=tuple(ablations(classifier, read_bursts(arguments.frames))),
         size_bytes=arguments.model.stat().st_size,
         marks=marked_scores(network, test, boxed, calibration),
         boxed=boxed,

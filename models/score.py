@@ -1,7 +1,7 @@
 """From an image to calibrated probabilities, as the unit computes them.
 
-Promises the unit's arithmetic: whole frame and crop are squashed, classified, their calibrated
-logits averaged, then softmax over the 15 exclusive labels and a sigmoid for each independent one.
+Promises the unit's arithmetic: whole frame and crop are squashed, classified and calibrated here as
+there, and fused by the unit's own code (`Judge.fuse` in firmware/trap/capture/verdict.py).
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from rich.progress import track
 
+from firmware.trap.capture.verdict import Judge
 from models.augment import crop
 from models.labels import EXCLUSIVE_COUNT, INDEPENDENT, LABELS
 from models.manifest import Example
@@ -21,6 +22,7 @@ from models.runtime import Interpreter, Network, squash
 
 CROP_MARGIN = 0.15  # of the box on each side, about what a motion crop leaves
 WHOLE, CROP = 0, 1
+FUSION = Judge(LABELS, frozenset(INDEPENDENT), {})
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ def logits_of(
 
 
 def fused(calibrated: Array) -> Array:
-    """Mean over the views that exist: [n, 2, k] to [n, k]."""
-    result: Array = np.nanmean(calibrated, axis=1)
+    """The views that exist, [n, views, 17], fused as the unit does it: [n, 17], logits again."""
+    rows = [probabilities(row[~np.isnan(row[:, 0])]) for row in calibrated]
+    scores = np.stack([FUSION.fuse([row]) for row in rows])
+    odds = np.log(scores)
+    odds[:, EXCLUSIVE_COUNT:] -= np.log1p(-scores[:, EXCLUSIVE_COUNT:])
+    result: Array = odds
     return result
 
 

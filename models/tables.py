@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from models.bursts import Ablation
 from models.labels import LABELS, LEOPARD
 from models.manifest import Example
 from models.measure import Array, Share, bootstrap, class_figures, percent, share
@@ -30,6 +31,7 @@ class Report:
     same_top: Share | None  # None: the second runtime is not installed
     latency_ms: dict[tuple[str, str, int], float]
     size_bytes: int
+    bursts: tuple[Ablation, ...]
     marks: dict[str, Array]  # [n] P(leopard) of the boxed camera-trap frames, by change
     boxed: Array  # which test images those are
     drawn: tuple[Example, ...]  # rendered test frames

@@ -42,6 +42,7 @@ MANY = 6  # so many blobs are weather, unless one of them is
 STANDS_OUT = 6.0  # times as strong as the median one
 MARGIN = 0.25  # of the box's side, added on each side
 LEAST_SIDE = 0.12  # of the frame's height
+PART = 0.6  # of the frame's width and height
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,12 @@ def motion_boxes(frames: Sequence[Grey], empties: Sequence[Grey]) -> list[Box | 
     before = Background.of([grey for grey in empties if grey.shape == frames[0].shape])
     during = Background.of(frames)
     return [_box_of(grey, before, during) for grey in frames]
+
+
+def parts() -> list[Box]:
+    """Six overlapping parts of a frame, for a picture without others to tell motion by."""
+    lefts, tops = (0.0, (1 - PART) / 2, 1 - PART), (0.0, 1 - PART)
+    return [Box(left, top, left + PART, top + PART) for top in tops for left in lefts]
 
 
 def thumbnail(picture: Rgb) -> Rgb:

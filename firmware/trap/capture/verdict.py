@@ -10,6 +10,9 @@ beside a dog is a person. Thresholds are the model's: `leopard`, `tiger`, and ea
 label have their own; `other` is the least probability at which any other label is believed.
 Below it: `uncertain`.
 
+A single picture has no motion to show where to look: where the whole of it says nothing clear, the
+part that looks least empty is looked at too.
+
 A leopard outranks a person in the label, because the label raises the alert; `people` still says
 that the pictures show somebody or a vehicle.
 """
@@ -21,12 +24,13 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware.trap.capture.camera import Frame, Rgb
-from firmware.trap.capture.crop import Grey, cut, grey_of, motion_boxes, thumbnail
+from firmware.trap.capture.crop import Grey, cut, grey_of, motion_boxes, parts, thumbnail
 
 Scores = npt.NDArray[np.float64]
 UNCERTAIN = "uncertain"
 EMPTY = "empty"
 LEOPARD = "leopard"
+VAGUE = (EMPTY, UNCERTAIN)
 BLACK_LEVEL = 8  # grey level that nothing stays below by day or under the lamp
 _LEAST_WEIGHT = 0.3  # of a view that shows nothing, so that it still dampens a doubtful crop
 _LEAST = 1e-4  # int8 scores carry no more than this; bounds what one view can say
@@ -59,7 +63,7 @@ class Judge:
         """The burst's verdict from each frame's views' scores, each of shape (labels,)."""
         if not frames:
             return Verdict(UNCERTAIN, 0.0, 0.0, reason="no_usable_frame")
-        scores = self._fuse([np.stack(views) for views in frames])
+        scores = self.fuse([np.stack(views) for views in frames])
         named = dict(zip(self.labels, map(float, scores), strict=True))
         people = [name for name in sorted(self.independent)
                   if named[name] >= self.thresholds[name]]  # fmt: skip
@@ -78,8 +82,8 @@ class Judge:
             return best, ""
         return UNCERTAIN, "thin_evidence"
 
-    def _fuse(self, frames: Sequence[Scores]) -> Scores:
-        """Each frame (views, labels) -> (labels,)."""
+    def fuse(self, frames: Sequence[Scores]) -> Scores:
+        """The views' scores of each frame, (views, labels) each, as the burst's, (labels,)."""
         alone = self._independent
         views = np.concatenate(frames)
         weights = np.maximum(1 - views[:, self.labels.index(EMPTY)], _LEAST_WEIGHT)
@@ -122,7 +126,16 @@ class Look:
         for at, box in enumerate(motion_boxes(self.greys, empties)):
             if box is not None:
                 views[at] += self._score([thumbnail(cut(self._pictures[at], box))])
-        return self._judge.verdict(views)
+        verdict = self._judge.verdict(views)
+        if [len(views_of_frame) for views_of_frame in views] == [1] and verdict.label in VAGUE:
+            return self._judge.verdict([[*views[0], self._closer()]])
+        return verdict
+
+    def _closer(self) -> Scores:
+        """The scores of the part of a single picture in which an animal is likeliest."""
+        empty = self._judge.labels.index(EMPTY)
+        seen = self._score([thumbnail(cut(self._pictures[0], part)) for part in parts()])
+        return min(seen, key=lambda scores: float(scores[empty]))
 
 
 def is_black(grey: Grey) -> bool:

@@ -1,11 +1,13 @@
 """Fusion and thresholds, on scores alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.trap.capture.camera import Frame
+from firmware.trap.capture.camera import Frame, Rgb
 from firmware.trap.capture.verdict import Judge, Look, Scores, is_black
 
 LABELS = ("leopard", "tiger", "deer", "dog", "empty", "human", "vehicle")
@@ -96,6 +98,41 @@ def test_black_and_unsettled_frames_are_not_shown_to_the_model() -> None:
     look.add(Frame(b"", grey, 0, True))
     assert look.verdict(()).label == "leopard"
     assert asked == [1] and look.black == 1
+
+
+def test_a_single_vague_picture_is_looked_at_in_parts_and_a_clear_one_is_not() -> None:
+    grey = np.full((90, 160, 3), 90, np.uint8)
+    for whole, part, asked, label in (
+        (EMPTY, LEOPARD, 7, "leopard"),
+        (EMPTY, EMPTY, 7, "empty"),
+        (DEER, LEOPARD, 1, "deer"),
+    ):
+        seen: list[Scores] = []
+
+        def score(views: Sequence[Rgb]) -> list[Scores]:
+            # Six parts come together; only the fourth of them shows something else.
+            answer = [EMPTY] * 3 + [part] + [EMPTY] * 2 if len(views) == 6 else [whole]  # noqa: B023
+            seen.extend(answer)  # noqa: B023
+            return answer
+
+        look = Look(score, JUDGE)
+        look.add(Frame(b"", grey, 0, True))
+        assert look.verdict(()).label == label
+        assert len(seen) == asked
+
+
+def test_a_burst_without_motion_is_not_looked_at_in_parts() -> None:
+    grey, asked = np.full((90, 160, 3), 90, np.uint8), []
+
+    def score(views: Sequence[Rgb]) -> list[Scores]:
+        asked.append(len(views))
+        return [EMPTY] * len(views)
+
+    look = Look(score, JUDGE)
+    for _ in range(3):
+        look.add(Frame(b"", grey, 0, True))
+    assert look.verdict(()).label == "empty"
+    assert asked == [1, 1, 1]
 
 
 def test_a_dark_frame_with_two_eyes_in_it_is_not_black() -> None:
