@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from models.augment import look, marked, spoiled
-from models.labels import EXCLUSIVE_COUNT, INDEPENDENT, LABEL_TABLE, LABELS, LEOPARD
+from models.labels import EXCLUSIVE_COUNT, INDEPENDENT, LABEL_TABLE, LABELS, LEOPARD, LOOK_ALIKES
 from models.manifest import Example, read_frames
 from models.measure import Array
 from models.rendered import TRAIN
@@ -32,9 +32,11 @@ from models.score import (
     views,
 )
 
-FALSE_ALERTS = (
-    0.01  # tolerated share of validation views that are no leopard, most of them disturbed
-)
+# Tolerated shares of validation views (most of them disturbed) that are called what they are not.
+FALSE_ALERTS = 0.01
+FALSE_LEOPARDS = 0.005
+FALSE_LOOK_ALIKES = 0.1  # of the spotted look-alikes, which a person tells from a leopard at once
+LEAST = 0.2  # of a threshold: below it nothing is believed
 PRECISION = 0.9  # wanted of every other top-1 verdict that is not `uncertain`
 DISTURBED_VIEWS = 4
 TEMPERATURES = np.geomspace(0.4, 4.0, 60)
@@ -88,12 +90,18 @@ def _fit_sigmoid(logit: Array, truth: Array) -> tuple[float, float]:
     return best[1], best[2]
 
 
-def thresholds_of(scores: Array, labels: Array) -> dict[str, float]:
+def thresholds_of(scores: Array, labels: Array, look_alike: Array) -> dict[str, float]:
     """Smallest thresholds that keep false alerts (and wrong verdicts) rare on these rows."""
     found = {
-        name: max(0.2, _for_false_alerts(scores[:, LABELS.index(name)], labels, name))
-        for name in ("leopard", "tiger", *INDEPENDENT)
+        name: _for_false_alerts(scores[labels != i, i], FALSE_ALERTS)
+        for i, name in enumerate(LABELS)
+        if name in ("tiger", *INDEPENDENT)
     }
+    plain = (labels != LEOPARD) & ~look_alike
+    found["leopard"] = max(
+        _for_false_alerts(scores[plain, LEOPARD], FALSE_LEOPARDS),
+        _for_false_alerts(scores[look_alike, LEOPARD], FALSE_LOOK_ALIKES),
+    )
     top = scores[:, :EXCLUSIVE_COUNT].argmax(1)
     others = (top != LEOPARD) & (labels < EXCLUSIVE_COUNT)
     sure, right = scores[others, :EXCLUSIVE_COUNT].max(1), (top == labels)[others]
@@ -103,9 +111,10 @@ def thresholds_of(scores: Array, labels: Array) -> dict[str, float]:
     return {name: round(value, 3) for name, value in found.items()}
 
 
-def _for_false_alerts(score: Array, labels: Array, name: str) -> float:
-    wrong = np.sort(score[labels != LABELS.index(name)])[::-1]
-    return float(wrong[int(len(wrong) * FALSE_ALERTS)]) + 1e-3
+def _for_false_alerts(wrong: Array, tolerated: float) -> float:
+    """Above which no more than this share of the wrong rows lie; never below `LEAST`."""
+    ranked = np.sort(wrong)[::-1]
+    return max(LEAST, float(ranked[int(len(ranked) * tolerated)]) + 1e-3)
 
 
 def sidecar(
@@ -170,12 +179,13 @@ def main() -> None:
     validation = [e for e in everything if e.split == "validation"]
     network = file_network(arguments.model)
     labels = np.array([LABELS.index(e.label) for e in validation] * (1 + DISTURBED_VIEWS))
+    look_alike = np.array([e.folder in LOOK_ALIKES for e in validation] * (1 + DISTURBED_VIEWS))
     clean = logits_of(network, validation, "validation")
     disturbed = [disturbed_logits(network, validation, i) for i in range(DISTURBED_VIEWS)]
     logits = np.concatenate([clean, *disturbed])
     calibration = fit(logits, labels)
     scores = probabilities(fused(calibration.apply(logits)))
-    thresholds = thresholds_of(scores, labels)
+    thresholds = thresholds_of(scores, labels, look_alike)
     record = json.loads((arguments.work / RECORD).read_text())
     traps = sum(e.camera_trap for e in everything if e.split == "train")
     training = {

@@ -16,6 +16,7 @@ from models.tables import (
     Report,
     by_name,
     condition_table,
+    equal_table,
     int8_gap,
     interval,
     label_table,
@@ -58,6 +59,11 @@ comparison only. {bars}
 
 95 % intervals by bootstrap over scene groups, fused int8: night leopards {night_interval}, other
 leopards {rest_interval}, false alerts {false_interval}.
+
+Both models fused, each at the threshold at which it calls as many look-alikes leopards (read off
+the test images): what fine-tuning brought, and what it did not.
+
+{equal}
 
 Spotted look-alikes called leopard, fused, by folder: {look_alikes}.
 Other leopards missed, fused, by source: {missed}.
@@ -181,7 +187,7 @@ def write(report: Report, folder: Path) -> None:
             bars=BARS,
             night_interval=interval(test, called, test.night_leopard),
             rest_interval=interval(test, called, test.other_leopard),
-            false_interval=interval(test, called, test.not_leopard),
+            false_interval=interval(test, called, test.not_leopard & ~test.look_alike),
             look_alikes=by_name(folders, called, test.look_alike),
             missed=by_name(sources, ~called, test.other_leopard),
             alerts=by_name(folders, called, called & test.not_leopard),
@@ -190,6 +196,7 @@ def write(report: Report, folder: Path) -> None:
             boxed=int(report.boxed.sum()),
             marks=marks_table(report),
             bursts=bursts_table(report.bursts),
+            equal=equal_table(report.equal_rates),
             int8_gap=int8_gap(report.outcomes),
             same_top=report.same_top or "no (one of them is not installed)",
             latency=latency_table(report.latency_ms),

@@ -23,7 +23,7 @@ from models.labels import EXCLUSIVE_COUNT, LEOPARD
 from models.manifest import read_frames
 from models.marks import CHANGES
 from models.measure import Array, Share, share
-from models.outcome import Outcome, TestSet, gather, outcome, outcomes
+from models.outcome import Outcome, TestSet, equal_rates, gather, outcome, outcomes
 from models.plots import calibration_png, confusion_png
 from models.quantise import load_trained
 from models.rendered import TEST, rendered
@@ -41,13 +41,14 @@ from models.score import (
 from models.tables import Report, outcome_table
 from models.targets import grouped
 
+IMAGENET_LEOPARD = 289
 IMAGENET_THRESHOLD = 0.05  # P(leopard) of the plain model, as the baseline was measured
 
 
-def imagenet_outcomes(test: TestSet, start: Path) -> list[Outcome]:
-    """The plain ImageNet model: class groups added up, mean of the log-probabilities fused."""
-    raw = logits_of(Interpreter(start), test.examples, "plain ImageNet")
-    leopard = raw[:, :, 289]
+def imagenet_outcomes(test: TestSet, raw: Array) -> list[Outcome]:
+    """The plain ImageNet model: class groups added up, mean of the log-probabilities fused.
+    `raw`: its probabilities, [n, 2, 1001]."""
+    leopard = raw[:, :, IMAGENET_LEOPARD]
     group = np.array([[grouped(view) for view in row] for row in raw])
     kinds = {
         "whole": (leopard[:, WHOLE], group[:, WHOLE]),
@@ -139,9 +140,11 @@ def main() -> None:
         exact = as_function(load_trained(arguments.start, weights))
         in_float = logits_of(exact, test.examples, "float")
         found += outcomes("float", test, in_float, calibration, thresholds)
-    found += imagenet_outcomes(test, arguments.start)
+    raw = logits_of(Interpreter(arguments.start), test.examples, "plain ImageNet")
+    found += imagenet_outcomes(test, raw)
 
     scores = probabilities(fused(calibration.apply(logits)))
+    plain = np.nanmean(raw[:, :, IMAGENET_LEOPARD], axis=1)
     verdict = verdicts(scores, thresholds)
     boxed = test.camera_trap & np.array([bool(e.boxes) for e in test.examples])
     drawn = rendered(arguments.work, TEST)
@@ -156,6 +159,7 @@ def main() -> None:
         outcomes=tuple(found),
         same_top=same_top(arguments.model, test, logits),
         latency_ms=latencies(arguments.model, arguments.start),
+        equal_rates=tuple(equal_rates(test, scores[:, LEOPARD], plain)),
         bursts=tuple(ablations(classifier, read_bursts(arguments.frames))),
         size_bytes=arguments.model.stat().st_size,
         marks=marked_scores(network, test, boxed, calibration),

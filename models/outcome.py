@@ -3,7 +3,7 @@
 Promises each figure with its counts; which frames a figure is about stands in `TestSet`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,19 +70,20 @@ def gather(examples: Sequence[Example]) -> TestSet:
 
 
 def outcome(name: str, test: TestSet, leopard: Array, verdict: Array, threshold: float) -> Outcome:
-    """`leopard` are probabilities, NaN where the view does not exist."""
+    """`leopard` are probabilities, NaN where the view does not exist. Look-alikes count apart."""
     called, there = leopard >= threshold, ~np.isnan(leopard)
+    plain = test.not_leopard & ~test.look_alike
 
     def of(mask: Array) -> Share:
         return share(called[mask & there])
 
     def at_half_percent(mask: Array) -> Share:
-        return recall_at(leopard[mask & there], leopard[test.not_leopard & there], HALF_PERCENT)
+        return recall_at(leopard[mask & there], leopard[plain & there], HALF_PERCENT)
 
     truth, said, groups = test.truth[there], verdict[there], test.groups[there]
     return Outcome(
-        name, threshold, of(test.night_leopard), of(test.other_leopard), of(test.not_leopard),
-        of(test.not_leopard & test.camera_trap), of(test.look_alike),
+        name, threshold, of(test.night_leopard), of(test.other_leopard), of(plain),
+        of(plain & test.camera_trap), of(test.look_alike),
         at_half_percent(test.night_leopard), at_half_percent(test.other_leopard),
         macro_f1(truth, said),
         bootstrap(groups, lambda rows: macro_f1(truth[rows], said[rows])),
@@ -104,3 +105,24 @@ def outcomes(
             outcome(f"{name}, {kind}", test, scores[:, LEOPARD], verdict, thresholds["leopard"])
         )
     return found
+
+
+@dataclass(frozen=True)
+class EqualRate:
+    """Recall of two models where each calls as many look-alikes leopards."""
+
+    look_alikes: Share
+    night: tuple[Share, Share]
+    rest: tuple[Share, Share]
+
+
+def equal_rates(test: TestSet, ours: Array, theirs: Array) -> Iterator[EqualRate]:
+    """At the look-alike rates of 50, 25, 10 and 5 %; thresholds read off the test images."""
+    for rate in (0.5, 0.25, 0.1, 0.05):
+        tolerated = int(test.look_alike.sum() * rate)
+        called = [s > np.sort(s[test.look_alike])[::-1][tolerated] for s in (ours, theirs)]
+        night, rest = (
+            (share(called[0][mask]), share(called[1][mask]))
+            for mask in (test.night_leopard, test.other_leopard)
+        )
+        yield EqualRate(share(called[0][test.look_alike]), night, rest)

@@ -15,7 +15,7 @@ from models.bursts import Ablation
 from models.labels import LABELS, LEOPARD
 from models.manifest import Example
 from models.measure import Array, Share, bootstrap, class_figures, percent, share
-from models.outcome import Outcome, TestSet
+from models.outcome import EqualRate, Outcome, TestSet
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Report:
     same_top: Share | None  # None: the second runtime is not installed
     latency_ms: dict[tuple[str, str, int], float]
     size_bytes: int
+    equal_rates: tuple[EqualRate, ...]
     bursts: tuple[Ablation, ...]
     marks: dict[str, Array]  # [n] P(leopard) of the boxed camera-trap frames, by change
     boxed: Array  # which test images those are
@@ -47,8 +48,8 @@ def interval(test: TestSet, hit: Array, mask: Array) -> str:
 
 def outcome_table(outcomes: Sequence[Outcome]) -> str:
     lines = [
-        "| model, view | night camera-trap leopards | other leopards | false alerts, all others "
-        "| false alerts, camera traps | look-alikes | recall at 0.5 % | macro-F1 |",
+        "| model, view | night camera-trap leopards | other leopards "
+        "| false alerts, look-alikes apart | false alerts, camera traps | look-alikes | recall at 0.5 % | macro-F1 |",
         "|---" * 8 + "|",
     ]
     for o in outcomes:
@@ -60,6 +61,19 @@ def outcome_table(outcomes: Sequence[Outcome]) -> str:
             f"{_cut(o.macro_f1)} ({_cut(low)}-{_cut(high)})",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def equal_table(rows: Sequence[EqualRate]) -> str:
+    lines = [
+        "| look-alikes called leopard | night leopards: this model | plain ImageNet "
+        "| other leopards: this model | plain ImageNet |",
+        "|---" * 5 + "|",
+    ]
+    lines += [
+        f"| {row.look_alikes} | {row.night[0]} | {row.night[1]} | {row.rest[0]} | {row.rest[1]} |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 
