@@ -49,7 +49,8 @@ def interval(test: TestSet, hit: Array, mask: Array) -> str:
 def outcome_table(outcomes: Sequence[Outcome]) -> str:
     lines = [
         "| model, view | night camera-trap leopards | other leopards "
-        "| false alerts, look-alikes apart | false alerts, camera traps | look-alikes | recall at 0.5 % | macro-F1 |",
+        "| false alerts, look-alikes apart | false alerts, camera traps | look-alikes "
+        "| recall at 0.5 % | macro-F1 |",
         "|---" * 8 + "|",
     ]
     for o in outcomes:
