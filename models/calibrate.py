@@ -35,7 +35,7 @@ from models.score import (
 # Tolerated shares of validation views (most of them disturbed) that are called what they are not.
 FALSE_ALERTS = 0.01
 FALSE_LEOPARDS = 0.005
-FALSE_LOOK_ALIKES = 0.1  # of the spotted look-alikes, which a person tells from a leopard at once
+FALSE_LOOK_ALIKES = 0.09  # of the spotted look-alikes, which a person tells from a leopard at once
 LEAST = 0.2  # of a threshold: below it nothing is believed
 PRECISION = 0.9  # wanted of every other top-1 verdict that is not `uncertain`
 DISTURBED_VIEWS = 4

@@ -21,6 +21,8 @@ from models.rendered import SOURCE
 
 LONGEST_SIDE = 448  # pictures are held in memory at this size
 FIXED_SHARES = {"leopard": 0.24, "look-alike": 0.17}  # of all views of real images
+# A source with look-alikes but no leopards teaches its own style as `no leopard`: draw it less.
+TELLING_SOURCE = 0.1
 RENDERED_SHARE = 0.07  # of all views
 CAMERA_TRAP_BOOST = 2.0  # a camera-trap frame is drawn this much more often than a web photo
 BACKGROUND_SHARE = 0.15  # of the views of a camera-trap frame show it beside its animals
@@ -78,20 +80,12 @@ def sampling_weights(examples: Sequence[Example]) -> Array:
     return weights
 
 
-def telling(examples: Sequence[Example]) -> list[bool]:
-    """Which web photos of look-alikes come from a source that shows no leopard in training: they
-    would teach that source's style (size, borders, colours) as `no leopard`, and are left out."""
-    with_leopards = {example.source for example in examples if example.label == "leopard"}
-    return [
-        e.folder in LOOK_ALIKES and not e.camera_trap and e.source not in with_leopards
-        for e in examples
-    ]
-
-
 def _balanced(examples: Sequence[Example]) -> Array:
     """Groups by the root of their size, leopards and look-alikes at fixed shares, traps boosted."""
     weights = np.array([CAMERA_TRAP_BOOST if e.camera_trap else 1.0 for e in examples])
-    weights[np.array(telling(examples))] = 0.0
+    with_leopards = {example.source for example in examples if example.label == "leopard"}
+    telling = [e.folder in LOOK_ALIKES and e.source not in with_leopards for e in examples]
+    weights[np.array(telling)] *= TELLING_SOURCE
     groups = np.array([e.folder if e.folder in LOOK_ALIKES else e.label for e in examples])
     sizes = Counter(groups.tolist())
     share = {name: math.sqrt(size) for name, size in sizes.items()}
