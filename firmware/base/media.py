@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
+from firmware.durable import sync_directory
+
 FLUSHES = 8  # at once; more gained nothing
 
 SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp", "image/avif": ".avif"}
@@ -87,15 +89,6 @@ class Media:
             rest = rest[os.write(fd, rest) :]
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # starts the write without waiting
         return fd, Path(name)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _size(path: Path) -> int | None:

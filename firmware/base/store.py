@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from firmware.base.media import SUFFIXES, Media, sync_directory
+from firmware.base.media import SUFFIXES, Media
+from firmware.durable import sync_directory
 from firmware.wire.errors import WireError
 from firmware.wire.ids import ItemId, format_unit
 from firmware.wire.records import Sighting, Status, load_record

@@ -23,6 +23,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from firmware.durable import sync_directory
 from firmware.trap.outbox_salvage import salvage
 from firmware.wire.errors import WireError
 
@@ -180,7 +181,7 @@ class OutboxFile:
                 aside = self._move_aside()
                 saved = salvage(aside, fresh)
             self._fresh.rename(self.path)
-            _sync_directory(self.path.parent)
+            sync_directory(self.path.parent)
         except OSError as error:
             raise self._corrupt(f"cannot be moved aside ({error.strerror})") from error
         except sqlite3.Error as error:
@@ -282,14 +283,6 @@ def _inode(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (found.st_dev, found.st_ino)
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from firmware.trap.capture.durable import sync_directory, write_file
+from firmware.durable import sync_directory, write_file
 from firmware.trap.capture.policy import Burst
 from firmware.trap.capture.verdict import EMPTY, LEOPARD
 

@@ -16,8 +16,8 @@ import logging
 import shutil
 from pathlib import Path
 
+from firmware.durable import sync_directory, write_file
 from firmware.trap.capture.classifier import Classifier, shipped_model
-from firmware.trap.capture.durable import sync_directory, write_file
 from firmware.trap.capture.sidecar import ModelError
 from firmware.trap.settings import ClassifierSettings, TrapSettings
 

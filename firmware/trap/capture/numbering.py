@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from firmware.trap.capture.durable import sync_directory
+from firmware.durable import sync_directory
 from firmware.wire.ids import COUNT_BITS, MAX_SIGHTING, first_sighting
 
 log = logging.getLogger(__name__)
