@@ -4,6 +4,9 @@ A unit is `T0001`..`TFFFF` (u16, hexadecimal). A sighting number is a u32 that a
 twice: its upper 12 bits are the provisioning epoch (a re-flashed card gets the next one), its
 lower 20 bits count. An item is one thing to deliver: `T0007-000123-frame-1`.
 
+A health report's and an answer's number are no sighting's: an answer has its command's, a report
+its own, and both rise with the clock (`rising`), so that who has lost the last one goes on above.
+
 Does not promise that an item exists anywhere; only that its name is well formed.
 """
 
@@ -13,7 +16,7 @@ from typing import Literal, get_args
 
 from firmware.wire.errors import WireError
 
-Kind = Literal["sighting", "preview", "frame", "health", "summary"]
+Kind = Literal["sighting", "preview", "frame", "health", "summary", "answer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 EPOCH_BITS = 12
@@ -47,9 +50,19 @@ def first_sighting(epoch: int) -> int:
     return epoch << COUNT_BITS
 
 
+def rising(last: int, now_s: float) -> int:
+    """The number after `last` (0: none is known): unix seconds, or one more where the clock is
+    behind. Raises WireError when no u32 is left."""
+    number = max(last + 1, int(now_s))
+    if number > MAX_SIGHTING:
+        raise WireError(f"no number is left after {last}: has a clock been wrong by decades?")
+    return number
+
+
 @dataclass(frozen=True, order=True)
 class ItemId:
-    """One thing to deliver. `index` counts the frames of a sighting; 0 for single items."""
+    """One thing to deliver. `sighting` is the number of the command or report where the item is no
+    part of a sighting. `index` counts the frames of a sighting; 0 for single items."""
 
     unit: int
     sighting: int

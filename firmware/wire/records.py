@@ -1,4 +1,4 @@
-"""JSON records: the sighting, the unit's status, and the base's receipt.
+"""JSON records: the sighting, the unit's status, the base's receipt, and the form of all others.
 
 Each record is one JSON object of at most 4 KiB with exactly the fields of its dataclass, by the
 same names. A missing field with a default takes it; an unknown field is ignored, so that a newer
@@ -12,10 +12,13 @@ import math
 import re
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from firmware.wire.errors import WireError
 from firmware.wire.ids import MAX_SIGHTING, ItemId, parse_unit
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_RECORD_BYTES = 4096
 
@@ -55,15 +58,15 @@ class Sighting:
 
     def __post_init__(self) -> None:
         parse_unit(self.unit)
-        _within("sighting", self.sighting, 0, MAX_SIGHTING)
-        _within("time_s", self.time_s, 0, 2**33)
-        _matches("species", self.species, _LABEL)
-        _within("confidence", self.confidence, 0, 1)
-        _within("individuals", self.individuals, 0, 255)
-        _within("burst_frames", self.burst_frames, 0, 255)
-        _within("frames", self.frames, 0, 255)
-        _within("battery_mv", self.battery_mv or 0, 0, 65535)
-        _within("temperature_c", self.temperature_c or 0, -127, 127)
+        within("sighting", self.sighting, 0, MAX_SIGHTING)
+        within("time_s", self.time_s, 0, 2**33)
+        matches("species", self.species, _LABEL)
+        within("confidence", self.confidence, 0, 1)
+        within("individuals", self.individuals, 0, 255)
+        within("burst_frames", self.burst_frames, 0, 255)
+        within("frames", self.frames, 0, 255)
+        within("battery_mv", self.battery_mv or 0, 0, 65535)
+        within("temperature_c", self.temperature_c or 0, -127, 127)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Status:
 
     def __post_init__(self) -> None:
         parse_unit(self.unit)
-        _within("time_s", self.time_s, 0, 2**33)
+        within("time_s", self.time_s, 0, 2**33)
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,11 @@ class Receipt:
 
     def __post_init__(self) -> None:
         ItemId.parse(self.item)
-        _matches("sha256", self.sha256, _SHA256)
-        _within("length of reason", len(self.reason), 0, 400)
+        matches("sha256", self.sha256, _SHA256)
+        within("length of reason", len(self.reason), 0, 400)
 
 
-def dump_record(record: Sighting | Status | Receipt) -> bytes:
+def dump_record(record: "DataclassInstance") -> bytes:
     """The record as compact JSON."""
     return json.dumps(dataclasses.asdict(record), separators=(",", ":"), allow_nan=False).encode()
 
@@ -147,11 +150,13 @@ def _refuse_constant(text: str) -> float:
     raise WireError(f"{text} is not allowed in a record")
 
 
-def _within(name: str, value: float, least: float, most: float) -> None:
+def within(name: str, value: float, least: float, most: float) -> None:
+    """Raises WireError unless the field lies between the two."""
     if not least <= value <= most:
         raise WireError(f"field {name!r} is {value}, not within {least}..{most}")
 
 
-def _matches(name: str, value: str, pattern: re.Pattern[str]) -> None:
+def matches(name: str, value: str, pattern: re.Pattern[str]) -> None:
+    """Raises WireError unless all of the field is of the form."""
     if pattern.fullmatch(value) is None:
         raise WireError(f"field {name!r} is {value[:40]!r}, which is not of the form allowed")

@@ -1,10 +1,13 @@
 """MQTT topics: who writes where.
 
     trap/<unit>/up/sighting|health|summary/<sighting>     JSON record     unit -> base
+    trap/<unit>/up/answer/<number of the command>         JSON record     unit -> base
     trap/<unit>/up/frame|preview/<sighting>/<index>       picture         unit -> base
     trap/<unit>/status                                    retained JSON   unit, or its Last Will
     trap/<unit>/down/receipt                              JSON            base -> unit
+    trap/<unit>/down/command                              JSON            base -> unit
 
+Commands are not retained, and their expiry is in the record, which also LoRa carries.
 The item id is always in the topic, so that MQTT 3.1.1, which has no user properties, carries it
 too. Rights go by topic: a unit writes only its own `up` and `status`, reads only its own `down`.
 """
@@ -14,6 +17,7 @@ from firmware.wire.ids import KINDS, MAX_INDEX, MAX_SIGHTING, ItemId, format_uni
 
 ALL_UP = "trap/+/up/#"
 ALL_STATUS = "trap/+/status"
+ALL_COMMANDS = "trap/+/down/command"
 PICTURES = ("frame", "preview")
 
 
@@ -56,6 +60,19 @@ def parse_status_topic(topic: str) -> int:
 def receipt_topic(unit: int) -> str:
     """Where the base answers a unit."""
     return f"trap/{format_unit(unit)}/down/receipt"
+
+
+def command_topic(unit: int) -> str:
+    """Where the base tells a unit what to do."""
+    return f"trap/{format_unit(unit)}/down/command"
+
+
+def parse_command_topic(topic: str) -> int:
+    """The unit that a command's topic names. Raises WireError."""
+    match topic.split("/"):
+        case ["trap", unit, "down", "command"]:
+            return parse_unit(unit)
+    raise WireError(f"topic {topic[:80]!r} is not trap/<unit>/down/command")
 
 
 def _number(text: str, most: int) -> int:
