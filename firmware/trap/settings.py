@@ -106,6 +106,25 @@ class Uplink:
     retry_most_s: float = setting(600.0, help="longest wait after a failure", least=1, most=86400)
 
 
+@dataclass(frozen=True)
+class Report:
+    """How often the unit says how it is; a command from the base may set it otherwise."""
+
+    interval_s: float = setting(
+        3600.0, help="seconds between health reports", least=60, most=7 * 86400
+    )
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What the base may have the unit do."""
+
+    reboot: tuple[str, ...] = setting(
+        ("systemctl", "reboot"), help="program and arguments that reboot the unit; [] for none",
+        pattern=r".+",
+    )  # fmt: skip
+
+
 DEFAULT_POLICY: dict[str, tuple[str, ...]] = {
     "leopard": ("alert", "frames"),
     "tiger": ("alert",),
@@ -126,6 +145,8 @@ class TrapSettings:
     archive: Archive = Archive()
     outbox: OutboxSettings = OutboxSettings()
     uplink: Uplink = Uplink()
+    report: Report = Report()
+    commands: Commands = Commands()
     policy: dict[str, tuple[str, ...]] = setting(
         {}, help="what to do per verdict: alert, frames, count; a verdict that is not named keeps "
         "its default", choices=ACTIONS,

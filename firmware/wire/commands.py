@@ -54,6 +54,7 @@ Reason = Literal[
     "no_such_label",  # the model has no such threshold
     "out_of_range",
     "no_room",  # the outbox is full of what is more important
+    "switched_off",  # by the unit's config
     "failed",  # tried several times, and the unit's process died over it each time
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)

@@ -49,7 +49,8 @@ def test_the_values_that_the_sample_shows_are_the_defaults(tmp_path: Path) -> No
     (tmp_path / "all.toml").write_text(shown)
     given, plain = load(tmp_path / "all.toml", TrapSettings), load(SAMPLE, TrapSettings)
     assert given.actions == plain.actions and given.policy == DEFAULT_POLICY
-    for section in ("unit", "mqtt", "pir", "camera", "classifier", "archive", "outbox", "uplink"):
+    for section in ("unit", "mqtt", "pir", "camera", "classifier", "archive", "outbox", "uplink",
+                    "report", "commands"):  # fmt: skip
         assert getattr(given, section) == getattr(plain, section)
 
 
