@@ -1,0 +1,1 @@
+"""From the air to the broker and back. Start at `daemon.py`; `assembly.py` decides."""
