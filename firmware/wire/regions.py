@@ -33,6 +33,7 @@ from types import MappingProxyType
 from firmware.wire.airtime import Modulation, airtime_s
 
 MODEM_FRAME_BYTES = 250
+ALERT_FRAME_BYTES = 37  # a sighting, sealed: what does not take that is of no use
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Region:
 
     def p2p_payload_bytes(self, modulation: Modulation, most: int = MODEM_FRAME_BYTES) -> int:
         """The longest frame point to point, everything counted: as much as the modem takes (250
-        with RUI3) and the shortest dwell limit allows. 0: this modulation must not be used."""
+        with RUI3) and the shortest dwell limit allows. 0 where not even an alert fits (37 bytes):
+        do not use this modulation here."""
         dwells = [band.dwell_s for band in self.bands if band.dwell_s is not None]
         if not dwells:
             return most
