@@ -18,7 +18,7 @@ Calls must come in order of time. `channel_batch` is the same for many frames at
 
 import heapq
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ from firmware.sim.channel_models import (
     MOST_SNR_DB,
     NODE,
     NOISE_DBM_125K,
+    SPREADING_FACTORS,
     Isolation,
     Sensitivity,
     overlap_hz,
@@ -84,13 +85,13 @@ class Tuned:
     bandwidth_hz: int = 125_000
     spreading_factors: Collection[int] = ()
 
-    def to(self, signal: Signal) -> bool:
-        m = signal.modulation
-        return (
-            signal.frequency_hz in self.channels_hz
-            and m.bandwidth_hz == self.bandwidth_hz
-            and (not self.spreading_factors or m.spreading_factor in self.spreading_factors)
-        )
+    def settings(self) -> "list[_Setting]":
+        """Every setting of a sender that it hears."""
+        factors = self.spreading_factors or SPREADING_FACTORS
+        return [(hz, self.bandwidth_hz, sf) for hz in self.channels_hz for sf in factors]
+
+
+_Setting = tuple[int, int, int]  # frequency, bandwidth, spreading factor
 
 
 @dataclass(eq=False)
@@ -106,8 +107,10 @@ class _Ear:
 @dataclass(eq=False)
 class _Flight:
     signal: Signal
+    setting: _Setting
     needed_from_s: float
     rssi_dbm: dict[str, float] = field(default_factory=dict)
+    ears: list[_Ear] = field(default_factory=list)  # those that have a demodulator on it
 
 
 class Channel:
@@ -119,7 +122,7 @@ class Channel:
     ) -> None:
         self._path, self._rng, self._rules = path, rng, rules or Rules()
         self._ears: dict[str, _Ear] = {}
-        self._open: dict[str, _Ear] = {}  # those that are tuned to something
+        self._tuned: defaultdict[_Setting, dict[str, _Ear]] = defaultdict(dict)
         self._flights: list[_Flight] = []  # on the air, or overlapping one that is
         self._ends: list[tuple[float, int, _Flight]] = []
         self._count = 0
@@ -138,13 +141,12 @@ class Channel:
         self._advance(now_s)
         ear = self._ears[name]
         self._drop(ear)
-        ear.since_s = max(now_s, ear.since_s)
-        ear.tuned = tuned
-        if tuned is None:
-            self._open.pop(name, None)
-        else:
-            self._open[name] = ear
-            self._catch_up(ear)
+        for setting in ear.tuned.settings() if ear.tuned else ():
+            del self._tuned[setting][name]
+        for setting in tuned.settings() if tuned else ():
+            self._tuned[setting][name] = ear
+        ear.tuned, ear.since_s = tuned, max(now_s, ear.since_s)
+        self._catch_up(ear)
 
     def send(self, signal: Signal) -> None:
         """The frame is on the air from `signal.start_s`, which is now. Raises ValueError for a
@@ -153,7 +155,8 @@ class Channel:
         sensitivity_dbm(NODE, m.spreading_factor, m.bandwidth_hz)
         self._advance(signal.start_s)
         missable = max(0, m.preamble_symbols - self._rules.needed_preamble_symbols)
-        flight = _Flight(signal, signal.start_s + missable * symbol_s(m))
+        setting = (signal.frequency_hz, m.bandwidth_hz, m.spreading_factor)
+        flight = _Flight(signal, setting, signal.start_s + missable * symbol_s(m))
         self._flights.append(flight)
         self._count += 1
         heapq.heappush(self._ends, (signal.end_s, self._count, flight))
@@ -161,7 +164,7 @@ class Channel:
         if own is not None:
             self._drop(own)
             own.since_s = signal.end_s
-        for ear in self._open.values():
+        for ear in self._tuned[setting].values():
             if ear.since_s <= flight.needed_from_s:
                 self._lock(ear, flight)
 
@@ -183,7 +186,7 @@ class Channel:
     def _lock(self, ear: _Ear, flight: _Flight) -> None:
         """Give the frame a demodulator, if it is strong enough and one is free."""
         signal = flight.signal
-        if signal.sender == ear.name or ear.tuned is None or not ear.tuned.to(signal):
+        if signal.sender == ear.name:
             return
         m = signal.modulation
         if self._rssi_dbm(ear, flight) < sensitivity_dbm(
@@ -192,17 +195,20 @@ class Channel:
             return
         if len(ear.locked) < ear.demodulators:
             ear.locked.add(flight)
+            flight.ears.append(ear)
         else:
             self.losses["no_demodulator"] += 1
 
     def _catch_up(self, ear: _Ear) -> None:
         """It has begun to listen: frames whose needed part is still to come can be received."""
         for flight in self._flights:
-            if flight.needed_from_s >= ear.since_s:
+            if flight.needed_from_s >= ear.since_s and ear.name in self._tuned[flight.setting]:
                 self._lock(ear, flight)
 
     def _drop(self, ear: _Ear) -> None:
-        self.losses["ear_left"] += len(ear.locked)
+        for flight in ear.locked:
+            flight.ears.remove(ear)
+            self.losses["ear_left"] += 1
         ear.locked.clear()
 
     def _advance(self, now_s: float) -> None:
@@ -212,10 +218,9 @@ class Channel:
             self._end(flight)
 
     def _end(self, flight: _Flight) -> None:
-        for ear in self._open.values():
-            if flight in ear.locked:
-                ear.locked.remove(flight)
-                self._decide(ear, flight)
+        for ear in flight.ears:
+            ear.locked.remove(flight)
+            self._decide(ear, flight)
         oldest_s = min((f.signal.start_s for _, _, f in self._ends), default=flight.signal.end_s)
         self._flights = [f for f in self._flights if f.signal.end_s > oldest_s]
 
