@@ -138,6 +138,8 @@ class Assembly:
         offer = self._offers.get(_key(item, receipt.sha256))
         if offer is None or offer.sha256 != receipt.sha256:
             return []
+        if item.kind == "answer":
+            self._orders.answered(item.unit, item.sighting)
         asked_s, offer.asked_s = offer.asked_s, None
         offer.stored = receipt.outcome == "stored"
         if not offer.stored:  # told once, and forgotten: asked again, the base may think better
@@ -147,30 +149,32 @@ class Assembly:
             return []
         return self._say(item.unit, offer.yes if offer.stored else offer.no, now_s)
 
+    def _sighting(self, unit: int, payload: bytes, now_s: float) -> Out:
+        sighting = unpack_sighting(payload)
+        item = ItemId(unit, sighting.sighting, "sighting")
+        return self._record(unit, sighting, item, now_s, listens=True)
+
+    def _health(self, unit: int, payload: bytes, now_s: float) -> Out:
+        health = unpack_health(payload)
+        item = ItemId(unit, health.number, "health")
+        return self._record(unit, health, item, now_s, listens=False)
+
+    def _answer(self, unit: int, payload: bytes, now_s: float) -> Out:
+        result = unpack_answer(payload)
+        item = ItemId(unit, result.number, "answer")
+        return self._record(unit, result, item, now_s, listens=False)
+
     def _record(
-        self, unit: int, record: Sighting | Health | CommandResult, item: ItemId, now_s: float
-    ) -> Out:
+        self, unit: int, record: Sighting | Health | CommandResult, item: ItemId, now_s: float,
+        *, listens: bool,
+    ) -> Out:  # fmt: skip
         if record.unit != format_unit(unit):
             return self._refuse("mismatch", unit, f"the record is of {record.unit}")
         body = dump_record(record)
         sha256 = hashlib.sha256(body).hexdigest()
         yes, no = Stored(item.sighting), Rejected(item.sighting, REFUSED_BY_BASE)
         offer = self._offer(item, sha256, body, yes, no)
-        return self._ask(unit, offer, now_s, listens=True)
-
-    def _sighting(self, unit: int, payload: bytes, now_s: float) -> Out:
-        sighting = unpack_sighting(payload)
-        return self._record(unit, sighting, ItemId(unit, sighting.sighting, "sighting"), now_s)
-
-    def _health(self, unit: int, payload: bytes, now_s: float) -> Out:
-        health = unpack_health(payload)
-        return self._record(unit, health, ItemId(unit, health.number, "health"), now_s)
-
-    def _answer(self, unit: int, payload: bytes, now_s: float) -> Out:
-        result = unpack_answer(payload)
-        if result.unit == format_unit(unit):
-            self._orders.answered(unit, result.number)
-        return self._record(unit, result, ItemId(unit, result.number, "answer"), now_s)
+        return self._ask(unit, offer, now_s, listens=listens)
 
     def _manifest(self, unit: int, payload: bytes, now_s: float) -> Out:
         pictures = self._pictures(unit)

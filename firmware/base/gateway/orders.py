@@ -1,7 +1,7 @@
 """Commands that wait for their units to listen. Pure; only assembly.py uses it.
 
-Promises that a command is offered again, at most every `REPEAT_S`, until its unit has answered it
-or it has expired; a unit does a command once, however often it comes. Bounded: of many, the oldest
+Promises that a command is offered again, at most every `REPEAT_S`, until the base has its
+unit's answer or it has expired; a unit does a command once, however often it comes. Bounded: of many, the oldest
 go.
 """
 
@@ -12,7 +12,6 @@ from firmware.wire.commands import Command, pack_command
 
 REPEAT_S = 20.0
 MOST_ORDERS = 1000
-LONGEST_S = 30 * 86_400.0
 
 
 @dataclass
@@ -37,9 +36,9 @@ class Orders:
         if len(self._orders) > MOST_ORDERS:
             self._orders.popitem(last=False)
 
-    def answered(self, unit: int, number: int) -> bool:
-        """The unit has decided; False where nobody waited for that."""
-        return self._orders.pop((unit, number), None) is not None
+    def answered(self, unit: int, number: int) -> None:
+        """The base has the unit's decision."""
+        self._orders.pop((unit, number), None)
 
     def due(self, unit: int, now_s: float) -> bytes | None:
         """The packet of the unit's oldest command that may be said now, and counts as said."""

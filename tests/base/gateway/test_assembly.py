@@ -90,12 +90,12 @@ def test_a_record_of_another_unit_than_its_packet_s_has_no_effect() -> None:
     assert station.assembly.refused == {"mismatch": 1}
 
 
-def test_health_and_answers_are_published_with_the_bytes_that_mqtt_would_carry() -> None:
+def test_health_and_answers_are_published_as_mqtt_carries_them_and_not_acknowledged() -> None:
     station = Station()
     health = health_on_air(Health("T0007", 1_760_000_000, None, "rtc", 5, 1000, 3, 40))
-    assert station.hear((HEALTH, pack_health(health))) == (Stored(1_760_000_000),)
+    assert station.hear((HEALTH, pack_health(health))) == ()
     result = CommandResult("T0007", 1_760_000_001, 1_760_000_002, "done")
-    assert station.hear((COMMAND, pack_answer(result))) == (Stored(1_760_000_001),)
+    assert station.hear((COMMAND, pack_answer(result))) == ()
     assert station.published == [
         Publish("trap/T0007/up/health/1760000000", dump_record(health)),
         Publish("trap/T0007/up/answer/1760000001", dump_record(result)),
@@ -282,7 +282,9 @@ def test_a_command_is_said_after_the_answer_until_the_unit_has_decided() -> None
     assert said(2, 1.0)[1:] == []
     assert said(3, REPEAT_S)[1:] == [order]
     result = CommandResult("T0007", command.number, 1_760_000_002, "done")
-    assembly.heard(7, COMMAND, pack_answer(result), 50.0)
+    (answer,) = assembly.heard(7, COMMAND, pack_answer(result), 50.0)
+    assert isinstance(answer, Publish)
+    assert assembly.receipt(receipt_for(answer), 50.1) == []
     assert said(4, 100.0)[1:] == []
 
 
