@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from models.manifest import Box
 from models.measure import Array
@@ -19,6 +19,7 @@ from models.runtime import SIDE
 Random = np.random.Generator
 LEAST_ROOM = 0.3  # of a frame's side, beside its animals, to stand for an empty frame
 STRIP_ABOVE = 0.1  # of the height: where a label was painted out above a box
+RESTYLED = 0.5  # of the views of a colour picture
 Pixels = Array
 
 
@@ -38,6 +39,8 @@ def training_view(picture: Picture, scenes: Sequence[Image.Image], random: Rando
     if random.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     image = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    if random.random() < RESTYLED and not is_grey(np.asarray(image)):
+        image = restyled(image, random)
     if random.random() < 0.6:
         image = marked(image, random)
     return spoiled(look(np.asarray(image, np.float32), random), random)
@@ -178,6 +181,21 @@ def _border(image: Image.Image, random: Random) -> None:
     inner = (width, width, SIDE - width, SIDE - width)
     ImageDraw.Draw(mask).rounded_rectangle(inner, random.uniform(0, 10), fill=0)
     image.paste((int(random.integers(0, 30)),) * 3, (0, 0), mask)
+
+
+def restyled(image: Image.Image, random: Random) -> Image.Image:
+    """A colour photo as another source would have published it: thumbnail, JPEG, colours, border.
+
+    Sources differ in these, and in which animals they hold; so they must say nothing of the animal.
+    """
+    small = (int(random.integers(110, SIDE)), int(random.integers(90, SIDE)))
+    image = image.resize(small, Image.Resampling.BICUBIC)
+    image = _through_jpeg(image, int(random.integers(50, 95))).convert("RGB")
+    image = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    image = ImageEnhance.Color(image).enhance(float(random.uniform(0.6, 1.7)))
+    if random.random() < 0.6:
+        _border(image, random)
+    return image
 
 
 def _grey(random: Random) -> tuple[int, int, int]:

@@ -30,6 +30,7 @@ CONV_2D, DEPTHWISE, ADD = 3, 4, 0  # TFLite builtin operator codes
 RELU6 = 3  # TFLite ActivationFunctionType
 
 Watch = Callable[[int, torch.Tensor], torch.Tensor]
+Weigh = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Layer(nn.Module):
@@ -61,7 +62,8 @@ class MobileNet(nn.Module):
     """The file's graph up to the pooled features, and a linear head of our own.
 
     `watch(tensor_number, value)` sees every activation and may replace it: calibration reads
-    ranges through it, and the comparison with the original puts rounding there.
+    ranges through it, and training and the comparison with the original put rounding there.
+    `weigh` may replace each weight before it is used.
     """
 
     def __init__(self, layers: list[Layer], steps: list[Step], head: Layer, entry: int):
@@ -71,19 +73,33 @@ class MobileNet(nn.Module):
         self.steps, self.entry = steps, entry
         self.pooled, self.logits = -1, -2  # tensor numbers as `watch` sees them
 
-    def forward(self, x: torch.Tensor, watch: Watch | None = None) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, watch: Watch | None = None, weigh: Weigh | None = None
+    ) -> torch.Tensor:
         """`x` is [n, 3, 224, 224] about -1..1; returns logits [n, labels]."""
-        logits: torch.Tensor = self.head(self.features(x, watch))
+        return self.classify(self.features(x, watch, weigh), watch, weigh)
+
+    def classify(
+        self, features: torch.Tensor, watch: Watch | None = None, weigh: Weigh | None = None
+    ) -> torch.Tensor:
+        """Pooled features to logits [n, labels]."""
+        logits: torch.Tensor = self.head(features, weigh(self.head.weight) if weigh else None)
         return (watch(self.logits, logits) if watch else logits).flatten(1)
 
-    def features(self, x: torch.Tensor, watch: Watch | None = None) -> torch.Tensor:
+    def features(
+        self, x: torch.Tensor, watch: Watch | None = None, weigh: Weigh | None = None
+    ) -> torch.Tensor:
         """The pooled [n, 1280, 1, 1]."""
         see: Watch = watch if watch is not None else lambda _, value: value
         values = {self.entry: see(self.entry, x)}
         for step in self.steps:
             layer = self.layer_of(step)
             inputs = [values[i] for i in step.inputs]
-            values[step.output] = see(step.output, layer(*inputs) if layer else sum_of(*inputs))
+            if layer is None:
+                value = sum_of(*inputs)
+            else:
+                value = layer(*inputs, weigh(layer.weight) if weigh else None)
+            values[step.output] = see(step.output, value)
         return see(self.pooled, values[self.steps[-1].output].mean((2, 3), keepdim=True))
 
     def layer_of(self, step: Step) -> Layer | None:

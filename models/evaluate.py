@@ -19,13 +19,13 @@ from models import card
 from models.backbone import as_function
 from models.bursts import ablations, read_bursts, single_scores
 from models.calibrate import MODEL, calibration_of
+from models.head import load_trained
 from models.labels import EXCLUSIVE_COUNT, LEOPARD
 from models.manifest import read_frames
 from models.marks import CHANGES
 from models.measure import Array, Share, share
 from models.outcome import Outcome, TestSet, equal_rates, gather, outcome, outcomes
 from models.plots import calibration_png, confusion_png
-from models.quantise import load_trained
 from models.rendered import TEST, rendered
 from models.runtime import Interpreter, Network, installed
 from models.score import (

@@ -1,9 +1,10 @@
 """Writes the trained float network as a full-int8 TFLite file: uint8 in, uint8 logits out.
 
 Promises the operators, and the operator versions, of the starting file (so both TFLite runtimes
-run it), per-channel int8 weights and int32 biases. Activation ranges come from training images,
-at least half of them night-infrared camera-trap frames. It replaces the constants and the scales
-inside the starting file rather than converting a graph, so no converter is needed.
+run it), per-channel int8 weights and int32 biases. Activation ranges are those that the network
+was trained with; without such, they are measured on training images and the biases corrected. It
+replaces the constants and the scales inside the starting file rather than converting a graph, so
+no converter is needed.
 
     python -m models.quantise --start FILE --frames DIR [--work DIR] [--out FILE]
 """
@@ -16,16 +17,13 @@ import flatbuffers
 import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from PIL import Image
 from torch.nn import functional
 
-from models.augment import crop, is_grey
 from models.backbone import (
     CONV_2D,
     DEPTHWISE,
     Layer,
     MobileNet,
-    build,
     operator_code,
     read_model,
     rounded,
@@ -34,67 +32,13 @@ from models.backbone import (
     to_input,
     weight_scale,
 )
+from models.head import load_trained
 from models.labels import LABELS
-from models.manifest import Example, read_frames
+from models.manifest import read_frames
 from models.measure import Array
-from models.runtime import squash
-from models.train import put_head
+from models.ranges import Scale, activation_scales, calibration_pixels, load_scales
 
-CALIBRATION_IMAGES = 200
 CORRECTION_IMAGES = 40
-TAIL = 1e-4  # share of values beyond each end of an activation's range
-STRIDE = 7  # of the values looked at; prime to every layer's width
-RELU6_RANGE = (0.0, 6.0)
-
-Scale = tuple[float, int]  # step and zero point of an int8 tensor
-
-
-def load_trained(start: Path, weights: Path) -> MobileNet:
-    """The network with our head and the trained weights."""
-    network = build(start)
-    put_head(network)
-    network.load_state_dict(torch.load(weights))
-    return network.eval()
-
-
-def calibration_pixels(examples: list[Example], seed: int = 0) -> list[Array]:
-    """Squashed frames and crops: half night-infrared camera traps, half anything."""
-    random = np.random.default_rng(seed)
-    night = [e for e in examples if e.camera_trap and is_grey(_pixels(e, cropped=False))]
-    half = CALIBRATION_IMAGES // 2
-    chosen = [night[i] for i in random.integers(0, len(night), half)]
-    chosen += [examples[i] for i in random.integers(0, len(examples), half)]
-    return [_pixels(e, cropped=bool(e.boxes) and i % 2 == 0) for i, e in enumerate(chosen)]
-
-
-def _pixels(example: Example, cropped: bool) -> Array:
-    with Image.open(example.path) as image:
-        return squash(crop(image, example.boxes[0], 0.15, None) if cropped else image)
-
-
-def activation_scales(network: MobileNet, pixels: list[Array]) -> dict[int, Scale]:
-    """Step and zero point of every activation, from the tails of its values."""
-    lows: dict[int, list[float]] = {}
-    highs: dict[int, list[float]] = {}
-
-    convolutions = ((step, network.layer_of(step)) for step in network.steps)
-    clipped = {step.output for step, layer in convolutions if layer is not None and layer.relu}
-
-    def watch(number: int, value: torch.Tensor) -> torch.Tensor:
-        if number not in clipped:
-            flat = np.sort(value.flatten().numpy()[::STRIDE])
-            cut = int(flat.size * TAIL)
-            lows.setdefault(number, []).append(float(flat[cut]))
-            highs.setdefault(number, []).append(float(flat[-1 - cut]))
-        return value
-
-    torch.set_num_threads(1)  # more only wait for each other on single pictures
-    with torch.inference_mode():
-        for picture in pixels:
-            network(to_input(picture[None]), watch)
-    scales = {number: scale_of(min(lows[number]), max(highs[number])) for number in lows}
-    scales |= {number: scale_of(*RELU6_RANGE) for number in clipped}
-    return scales
 
 
 def correct_biases(network: MobileNet, scales: dict[int, Scale], pixels: list[Array]) -> None:
@@ -133,13 +77,6 @@ def _corrected(
     if relu:
         return functional.relu6(wanted), functional.relu6(found)
     return wanted, found
-
-
-def scale_of(low: float, high: float) -> Scale:
-    """The asymmetric int8 scale of a range, which is made to hold zero exactly."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    step = (high - low) / 255 or 1e-8
-    return step, round(-128 - low / step)
 
 
 def write(start: Path, network: MobileNet, scales: dict[int, Scale]) -> bytes:
@@ -220,11 +157,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("rosette.tflite"))
     arguments = parser.parse_args()
     network = load_trained(arguments.start, arguments.work / "float.pt")
-    training = [e for e in read_frames(arguments.frames) if e.split == "train"]
-    pixels = calibration_pixels(training)
-    scales = activation_scales(network, pixels)
-    with torch.inference_mode():
-        correct_biases(network, scales, pixels[:: len(pixels) // CORRECTION_IMAGES])
+    scales = load_scales(arguments.work)
+    if scales is None:
+        torch.set_num_threads(1)  # more only wait for each other on single pictures
+        training = [e for e in read_frames(arguments.frames) if e.split == "train"]
+        pixels = calibration_pixels(training)
+        scales = activation_scales(network, pixels)
+        with torch.inference_mode():
+            correct_biases(network, scales, pixels[:: len(pixels) // CORRECTION_IMAGES])
     data = write(arguments.start, network, scales)
     arguments.out.write_bytes(data)
     print(f"{arguments.out}: {len(data):,} bytes")

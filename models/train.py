@@ -14,7 +14,8 @@ import copy
 import ctypes
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,20 @@ from torch.utils.data import DataLoader
 from models.backbone import Layer, MobileNet, build
 from models.calibrate import RECORD
 from models.foreign import read_camtrap_dp, read_coco_camera_traps
-from models.labels import (
-    EXCLUSIVE_COUNT,
-    LABEL_TABLE,
-)
+from models.head import put_head
+from models.labels import EXCLUSIVE_COUNT
 from models.manifest import Example, read_frames
+from models.ranges import NAME as RANGES
+from models.ranges import (
+    Rounding,
+    Scale,
+    activation_scales,
+    calibration_pixels,
+    load_scales,
+    save_scales,
+)
 from models.rendered import TRAIN, rendered
-from models.targets import Targets, targets_of, teacher_outputs
+from models.targets import Targets, consult, targets_of, teacher_outputs
 from models.views import Views
 
 INDEPENDENT_WEIGHT = 2.0
@@ -46,15 +54,6 @@ SIDE_WEIGHT = 0.5  # of the ImageNet classes learnt on the side
 SMALL_SIDE = 160  # the first steps see pictures of this side
 AVERAGING = 0.995  # of the weights, per step
 CHECKPOINT_EVERY = 100
-
-
-def put_head(network: MobileNet) -> None:
-    """Replaces the 1,001-class head by ours, each row the mean of its ImageNet rows."""
-    weight, bias = network.head.weight.data, network.head.bias.data
-    network.head = copy.deepcopy(network.head)
-    rows = [list(label.imagenet) or [278, 363] for label in LABEL_TABLE]
-    network.head.weight = torch.nn.Parameter(torch.stack([weight[r].mean(0) for r in rows]))
-    network.head.bias = torch.nn.Parameter(torch.stack([bias[r].mean(0) for r in rows]))
 
 
 def loss_of(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -65,39 +64,71 @@ def loss_of(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return exclusive + INDEPENDENT_WEIGHT * independent
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Steps in all, those at the small side, and from which on the network is rounded."""
+
+    steps: int
+    small: int
+    rounding_from: int
+    rate: float
+
+
+def has_bf16(processor: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies bfloat16 itself; emulated, it takes ten times as long."""
+    try:
+        words = set(processor.read_text().split())
+    except OSError:
+        return False
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
 class Trainer:
     """Network, its running average, optimiser and the step they have reached.
 
-    `side` is the ImageNet head, kept on the side while training and then dropped.
+    `side` is the ImageNet head, kept on the side while training and then dropped. From the step
+    `rounding_from` on, the network trains with the int8 file's rounding; `scales` then gives
+    the ranges, for which it is asked once.
     """
 
     def __init__(
-        self, network: MobileNet, average: MobileNet, side: Layer, targets: Targets,
-        steps: int, rate: float, small: float,
+        self, network: MobileNet, average: MobileNet, side: Layer, teacher: MobileNet,
+        targets: Targets, plan: Plan, scales: Callable[[MobileNet], dict[int, Scale]],
     ):  # fmt: skip
-        self.network, self.average, self.side = network, average, side
-        self.targets, self.steps, self.step = targets, steps, 0
-        self.small_steps = int(small * steps)
+        self.network, self.average, self.side, self.teacher = network, average, side, teacher
+        self.targets, self.plan, self.step = targets, plan, 0
+        self.rounding: Rounding | None = None
+        self._scales = scales
+        self._device = next(network.parameters()).device
+        self._lowered = self._device.type == "cuda" or has_bf16()
         heads = [*network.head.parameters(), *side.parameters()]
         body = list(network.layers.parameters())
         self.optimiser = torch.optim.AdamW(
-            [{"params": body, "lr": rate}, {"params": heads, "lr": rate * 4}], weight_decay=0.02
+            [{"params": body, "lr": plan.rate}, {"params": heads, "lr": plan.rate * 4}],
+            weight_decay=0.02,
         )
-        warm_up = max(1, steps // 20)
+        warm_up = max(1, plan.steps // 20)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimiser,
-            lambda s: min((s + 1) / warm_up, 0.5 * (1 + math.cos(math.pi * s / steps)) + 0.005),
+            lambda s: min((s + 1) / warm_up, 0.5 * (1 + math.cos(math.pi * s / plan.steps)) + 0.01),
         )
 
     def advance(self, views: torch.Tensor, chosen: torch.Tensor) -> float:
-        side = SMALL_SIDE if self.step < self.small_steps else views.shape[1]
-        x = to_input_batch(views, side)
-        with torch.autocast("cpu", torch.bfloat16):
-            features = self.network.features(x)
-            logits = self.network.head(features).flatten(1).float()
+        side = SMALL_SIDE if self.step < self.plan.small else views.shape[1]
+        x = to_input_batch(views.to(self._device), side)
+        wanted = self._wanted(x, chosen)
+        if self.step >= self.plan.rounding_from and self.rounding is None:
+            self.rounding = Rounding(self._scales(self.average))
+        watch, weigh = None, None
+        if self.rounding is not None:
+            watch, weigh = self.rounding.activation, self.rounding.weight
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._lowered):
+            features = self.network.features(x, watch, weigh)
+            logits = self.network.classify(features, watch, weigh).float()
             fine = self.side(features).flatten(1).float()
-        loss = loss_of(logits, self.targets.ours[chosen])
-        loss = loss + SIDE_WEIGHT * functional.cross_entropy(fine, self.targets.fine[chosen])
+        loss = loss_of(logits, wanted.ours)
+        apart = functional.cross_entropy(fine, wanted.fine, reduction="none")
+        loss = loss + SIDE_WEIGHT * (apart * wanted.side_weights).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -110,6 +141,13 @@ class Trainer:
                 mean.lerp_(now, 1 - keep)
         return float(loss.detach())
 
+    def _wanted(self, x: torch.Tensor, chosen: torch.Tensor) -> Targets:
+        wanted = self.targets.of(chosen, self._device)
+        if bool(wanted.asked.any()):
+            with torch.no_grad():
+                consult(wanted, self.teacher(x[wanted.asked]).softmax(1))
+        return wanted
+
     def save(self, path: Path) -> None:
         partial = path.with_suffix(".partial")
         torch.save(
@@ -120,7 +158,7 @@ class Trainer:
         partial.replace(path)
 
     def load(self, path: Path) -> None:
-        state: dict[str, Any] = torch.load(path)
+        state: dict[str, Any] = torch.load(path, map_location=self._device)
         for name in self._parts():
             getattr(self, name).load_state_dict(state[name])
         self.step = int(state["step"])
@@ -150,7 +188,9 @@ def run(trainer: Trainer, views: Views, size: int, workers: int, checkpoint: Pat
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                TextColumn("loss {task.fields[loss]:.3f}"))  # fmt: skip
     with Progress(*columns) as progress:
-        task = progress.add_task("", total=trainer.steps, completed=trainer.step, loss=math.nan)
+        task = progress.add_task(
+            "", total=trainer.plan.steps, completed=trainer.step, loss=math.nan
+        )
         mean = math.nan
         for pixels, chosen in batches(views, trainer.step, size, workers):
             loss = trainer.advance(pixels, chosen)
@@ -179,7 +219,7 @@ def training_examples(arguments: argparse.Namespace) -> list[Example]:
 
 def write_record(arguments: argparse.Namespace, images: int) -> None:
     """What the sidecar and the card say about the run."""
-    names = ("views", "rate", "seed", "small", "weights")
+    names = ("views", "rate", "seed", "small", "rounded", "weights")
     given = {name: getattr(arguments, name) for name in names}
     options = " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
     record = {
@@ -199,6 +239,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", type=float, default=0.55, help="share of steps at 160 pixels")
+    parser.add_argument(
+        "--rounded", type=float, default=0.4, help="share of steps, the last, with int8 rounding"
+    )
     parser.add_argument("--weights", type=Path, help="go on from the float.pt of an earlier run")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--camtrap-dp", type=Path, action="append", default=[], metavar="DIR")
@@ -214,22 +257,40 @@ def main() -> None:
 
     real = training_examples(arguments)
     examples = real + rendered(arguments.work, TRAIN)
-    network, average = build(arguments.start), build(arguments.start)
-    targets = targets_of(examples, teacher_outputs(average.eval(), examples))
+    network, average, teacher = (build(arguments.start) for _ in range(3))
+    targets = targets_of(examples, teacher_outputs(teacher.eval(), examples))
     side = network.head
     put_head(network)
     put_head(average)
     if arguments.weights is not None:
         for each in (network, average):
             each.load_state_dict(torch.load(arguments.weights))
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    average.to(device)
+    side.to(device)
+    for each in (network, teacher):
+        each.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = arguments.views // arguments.batch
-    trainer = Trainer(network, average, side, targets, steps, arguments.rate, arguments.small)
+    plan = Plan(
+        steps, int(arguments.small * steps), int((1 - arguments.rounded) * steps), arguments.rate
+    )
+
+    def scales(trained: MobileNet) -> dict[int, Scale]:
+        found = load_scales(arguments.work)
+        if found is None:
+            on_cpu = copy.deepcopy(trained).cpu()
+            found = activation_scales(on_cpu, calibration_pixels(real))
+            save_scales(found, arguments.work)
+        return found
+
+    trainer = Trainer(network, average, side, teacher, targets, plan, scales)
     views = Views(examples, arguments.seed, arguments.views)
     checkpoint = arguments.work / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(checkpoint)
         print(f"going on from step {trainer.step} of {checkpoint}")
+    else:
+        (arguments.work / RANGES).unlink(missing_ok=True)
     run(trainer, views, arguments.batch, arguments.workers, checkpoint)
     torch.save(trainer.average.state_dict(), arguments.work / "float.pt")
     write_record(arguments, len(real))

@@ -18,11 +18,14 @@ from models.labels import INDEPENDENT, LOOK_ALIKES
 from models.manifest import Example
 from models.measure import Array
 from models.rendered import SOURCE
+from models.targets import telling
 
 LONGEST_SIDE = 448  # pictures are held in memory at this size
 FIXED_SHARES = {"leopard": 0.24, "look-alike": 0.17}  # of all views of real images
 # A source with look-alikes but no leopards teaches its own style as `no leopard`: draw it less.
-TELLING_SOURCE = 0.1
+TELLING_SOURCE = 0.4
+FEW = ("livestock",)  # a handful of images: drawn often, each would be learnt by heart
+LEAST_GROUP = 100  # a label with fewer images is drawn as if it had so many
 RENDERED_SHARE = 0.07  # of all views
 CAMERA_TRAP_BOOST = 2.0  # a camera-trap frame is drawn this much more often than a web photo
 BACKGROUND_SHARE = 0.15  # of the views of a camera-trap frame show it beside its animals
@@ -83,12 +86,11 @@ def sampling_weights(examples: Sequence[Example]) -> Array:
 def _balanced(examples: Sequence[Example]) -> Array:
     """Groups by the root of their size, leopards and look-alikes at fixed shares, traps boosted."""
     weights = np.array([CAMERA_TRAP_BOOST if e.camera_trap else 1.0 for e in examples])
-    with_leopards = {example.source for example in examples if example.label == "leopard"}
-    telling = [e.folder in LOOK_ALIKES and e.source not in with_leopards for e in examples]
-    weights[np.array(telling)] *= TELLING_SOURCE
+    weights[telling(examples)] *= TELLING_SOURCE
     groups = np.array([e.folder if e.folder in LOOK_ALIKES else e.label for e in examples])
     sizes = Counter(groups.tolist())
-    share = {name: math.sqrt(size) for name, size in sizes.items()}
+    least = {name: 0 if name in LOOK_ALIKES or name in FEW else LEAST_GROUP for name in sizes}
+    share = {name: math.sqrt(max(size, least[name])) for name, size in sizes.items()}
     fixed = {"leopard": ("leopard",), "look-alike": LOOK_ALIKES}
     rest = sum(v for name, v in share.items() if name != "leopard" and name not in LOOK_ALIKES)
     for kind, names in fixed.items():

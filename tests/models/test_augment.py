@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.augment import Picture, crop, empty_view, is_grey, training_view
+from models.augment import Picture, crop, empty_view, is_grey, restyled, training_view
 from models.manifest import Box
 
 BOX = Box(0.5, 0.4, 0.3, 0.4)
@@ -53,3 +53,9 @@ def test_a_crop_keeps_inside_the_frame_and_never_vanishes() -> None:
 def test_grey_frames_are_told_from_coloured_ones() -> None:
     assert not is_grey(np.asarray(image()))
     assert is_grey(np.asarray(image().convert("L").convert("RGB")))
+
+
+def test_a_restyled_photo_keeps_its_size_and_a_view_of_one_its_seed() -> None:
+    photo = image(5, (224, 224))
+    first, second = (restyled(photo, np.random.default_rng(3)) for _ in range(2))
+    assert first.size == (224, 224) and np.array_equal(np.asarray(first), np.asarray(second))

@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 import torch
 
 from models.backbone import Layer, rounded, rounded_weight
-from models.quantise import scale_of
+from models.ranges import scale_of
 
 
 def test_a_scale_holds_both_ends_and_exactly_zero() -> None:
