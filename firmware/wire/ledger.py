@@ -48,7 +48,8 @@ class Ledger:
 
     def wait_s(self, now_s: float, airtime_s: float, limit_s: float) -> float:
         """How long until a frame of this airtime keeps every hour within the limit: 0.0 = it may
-        go now, infinity = it is longer than the limit. Rounded up to whole milliseconds."""
+        go now, infinity = it is longer than the limit. Whole milliseconds, rounded up: who waits
+        that long may send then."""
         room_s = limit_s - airtime_s
         if room_s < 0:
             return math.inf
@@ -58,6 +59,7 @@ class Ledger:
                 # The window may begin where just `room_s` of this frame is left in it.
                 begin_s = start_s + spent_s - room_s
                 late_s = begin_s - (now_s + airtime_s - WINDOW_S)
-                return max(0.0, math.ceil(late_s * 1000) / 1000)
+                # Up to a millisecond, but half a nanosecond is floating point, not airtime.
+                return max(0.0, math.ceil(round(late_s * 1000, 6)) / 1000)
             room_s -= spent_s
         return 0.0

@@ -83,10 +83,8 @@ class Region:
         dwells = [band.dwell_s for band in self.bands if band.dwell_s is not None]
         if not dwells:
             return most
-        fitting = (
-            size for size in range(most, 0, -1) if airtime_s(modulation, size) <= min(dwells)
-        )
-        return next(fitting, 0)
+        sizes = range(most, ALERT_FRAME_BYTES - 1, -1)
+        return next((size for size in sizes if airtime_s(modulation, size) <= min(dwells)), 0)
 
 
 def with_duty_cycle(region: Region, duty_cycle: float, frequency_hz: int | None = None) -> Region:
