@@ -25,7 +25,7 @@ from PIL import Image
 from bench import Result
 from firmware import loop
 from firmware.base import mqtt
-from firmware.base.receiver import Receiver
+from firmware.base.receiver import Receiver, session
 from firmware.base.settings import ReceiverSettings
 from firmware.base.store import Arrival, Kept, Store
 from firmware.broker import Broker, make_client
@@ -38,6 +38,7 @@ FRAMES = 400
 FRAME_BYTES = 150_000
 ROUNDS = 3
 SETTINGS = ReceiverSettings()
+SESSION = session(SETTINGS)
 
 
 def run() -> list[Result]:
@@ -94,7 +95,7 @@ def time_ours(folder: Path, address: Broker) -> float:
     with Store(folder / "base") as store:
         start_s = time.perf_counter()
         receiver = Receiver(
-            put, lambda: mqtt.Link(address, SETTINGS, events), SETTINGS, time.time, time.monotonic
+            put, lambda: mqtt.Link(address, SESSION, events), SETTINGS, time.time, time.monotonic
         )
         loop.run(receiver.step, events)
         took_s = time.perf_counter() - start_s
@@ -165,7 +166,7 @@ def frames(number: int) -> Iterator[bytes]:
 def connect(client: paho.Client, address: Broker) -> None:
     """Connect to the session that the broker keeps for this client."""
     client.connect(
-        address.host, address.port, clean_start=False, properties=mqtt.connect_properties(SETTINGS)
+        address.host, address.port, clean_start=False, properties=mqtt.connect_properties(SESSION)
     )
 
 

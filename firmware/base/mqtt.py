@@ -1,9 +1,10 @@
-"""The base's side of one MQTT connection: a thread that turns what paho hears into events.
+"""The base's side of one MQTT connection: a thread that turns what paho hears into events. The
+receiver's, and the gateway's.
 
 Promises: one `Link` is one connection and never another, so an acknowledgement can only reach the
 message it was meant for; the broker's copy of a message stays until `ack`; the broker holds back
 when `in_flight` messages are unacknowledged; `Down` comes exactly once however the connection
-ends, also if paho's own code fails. Keeps nothing and does not reconnect: receiver.py does.
+ends, also if paho's own code fails. Keeps nothing and does not reconnect: who uses it does.
 """
 
 import queue
@@ -18,11 +19,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from firmware.base.admission import Message
-from firmware.base.settings import DAY_S, ReceiverSettings
 from firmware.broker import Broker, make_client
-from firmware.wire.topics import ALL_STATUS, ALL_UP
 
-FILTERS = (ALL_UP, ALL_STATUS)
 CONNECT_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 5.0
 LOOP_S = 5.0
@@ -53,21 +51,41 @@ class Delivery:
     message: Message
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Event: the broker did not take what `send` gave it."""
+
+    link: object
+    reason: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """What is asked of a broker: the topic filters to hear, and the terms."""
+
+    client_id: str
+    filters: tuple[str, ...]
+    expiry_s: int
+    in_flight: int
+    max_packet_bytes: int
+    qos: int = 1
+
+
 class Link:
     """One connection to the broker. Its methods may be called when it is long gone."""
 
-    def __init__(
-        self, broker: Broker, settings: ReceiverSettings, events: "queue.SimpleQueue[Any]"
-    ) -> None:
+    def __init__(self, broker: Broker, session: Session, events: "queue.SimpleQueue[Any]") -> None:
         """Connects and subscribes; `Up` or `Down` says how that went. Raises OSError when the
         broker cannot be reached at all, ValueError for a host that can be no name."""
         self._events = events
+        self._session = session
         self._refused: str | None = None
         self._reason = "closed"
-        self._client = make_client(broker, settings.client_id, clean=False, manual_ack=True)
+        self._client = make_client(broker, session.client_id, clean=False, manual_ack=True)
         self._client.connect_timeout = CONNECT_TIMEOUT_S
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
         # Makes paho leave all writing to the thread below, woken through its socket pair.
@@ -75,7 +93,7 @@ class Link:
         if self._client.protocol == MQTTProtocolVersion.MQTTv5:
             self._client.connect(
                 broker.host, broker.port, broker.keepalive_s,
-                clean_start=False, properties=connect_properties(settings),
+                clean_start=False, properties=connect_properties(session),
             )  # fmt: skip
         else:
             self._client.connect(broker.host, broker.port, broker.keepalive_s)
@@ -83,8 +101,9 @@ class Link:
         self._thread.start()
 
     def send(self, topic: str, payload: bytes) -> None:
-        """Publish with QoS 1. If the connection is lost the message is too: the unit asks again."""
-        self._client.publish(topic, payload, qos=1)
+        """Publish with the session's QoS. If the connection is lost the message is too: the unit
+        asks again."""
+        self._client.publish(topic, payload, qos=self._session.qos)
 
     def ack(self, mid: int) -> None:
         """Let the broker forget a message."""
@@ -109,7 +128,7 @@ class Link:
         if reason.is_failure:
             self._refused = f"connection refused: {reason}"
             return
-        client.subscribe([(topic, 1) for topic in FILTERS])
+        client.subscribe([(topic, self._session.qos) for topic in self._session.filters])
 
     def _on_subscribe(
         self, client: paho.Client, userdata: Any, mid: int, reasons: list[ReasonCode],
@@ -126,13 +145,21 @@ class Link:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "(not UTF-8)"
-        # Nothing makes the broker hold back QoS 0, so its bytes are not kept until somebody looks.
-        payload = bytes(message.payload) if message.qos else b""
+        # Nothing makes the broker hold back QoS 0: where it was not asked for, its bytes are not
+        # kept until somebody looks.
+        payload = bytes(message.payload) if message.qos or not self._session.qos else b""
         properties = message.properties
         user = tuple(getattr(properties, "UserProperty", ()))
         kind = getattr(properties, "ContentType", None)
         heard = Message(topic, payload, message.qos, user, kind)
         self._events.put(Delivery(self, message.mid, heard))
+
+    def _on_publish(
+        self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:  # fmt: skip
+        if reason.is_failure:
+            self._events.put(Refused(self, str(reason)))
 
     def _on_disconnect(
         self, client: paho.Client, userdata: Any, flags: paho.DisconnectFlags, reason: ReasonCode,
@@ -141,10 +168,10 @@ class Link:
         self._reason = str(reason)
 
 
-def connect_properties(settings: ReceiverSettings) -> Properties:
+def connect_properties(session: Session) -> Properties:
     """What we ask of a broker that speaks MQTT 5: keep our session, and hold back."""
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = int(settings.session_days * DAY_S)
-    properties.ReceiveMaximum = settings.in_flight
-    properties.MaximumPacketSize = settings.max_packet_mb * 10**6
+    properties.SessionExpiryInterval = session.expiry_s
+    properties.ReceiveMaximum = session.in_flight
+    properties.MaximumPacketSize = session.max_packet_bytes
     return properties

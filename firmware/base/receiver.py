@@ -23,11 +23,11 @@ from firmware import loop
 from firmware.base import mqtt
 from firmware.base.admission import Limits, Refused, admit
 from firmware.base.mqtt import Delivery, Down, Up
-from firmware.base.settings import BaseSettings, ReceiverSettings
+from firmware.base.settings import DAY_S, BaseSettings, ReceiverSettings
 from firmware.base.store import Arrival, Kept, Store, StoreError
 from firmware.wire.ids import ItemId
 from firmware.wire.records import Receipt, dump_record
-from firmware.wire.topics import parse_up_topic, receipt_topic
+from firmware.wire.topics import ALL_STATUS, ALL_UP, parse_up_topic, receipt_topic
 
 WARNINGS_PER_MINUTE = 20
 MAX_REASON_CHARS = 200
@@ -239,6 +239,14 @@ class Receiver:
         self._connect_at_s = self._elapsed() + min(wait_s, self._settings.retry_most_s)
 
 
+def session(settings: ReceiverSettings) -> mqtt.Session:
+    """What the receiver asks of its broker."""
+    return mqtt.Session(
+        settings.client_id, (ALL_UP, ALL_STATUS), int(settings.session_days * DAY_S),
+        settings.in_flight, settings.max_packet_mb * 10**6,
+    )  # fmt: skip
+
+
 def run(
     settings: BaseSettings,
     now: Callable[[], float],
@@ -249,7 +257,7 @@ def run(
     queue = loop.Events() if events is None else events
 
     def connect() -> Link:
-        return mqtt.Link(settings.mqtt, settings.receiver, queue)
+        return mqtt.Link(settings.mqtt, session(settings.receiver), queue)
 
     with Store(settings.store.data_dir) as store, loop.stop_on_signals(queue):
         receiver = Receiver(store.put, connect, settings.receiver, now, elapsed)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from firmware import loop
 from firmware.base.admission import Message
 from firmware.base.mqtt import Delivery, Down, Link, Up
-from firmware.base.receiver import WARNINGS_PER_MINUTE, Receiver
+from firmware.base.receiver import WARNINGS_PER_MINUTE, Receiver, session
 from firmware.base.settings import ReceiverSettings
 from firmware.base.store import Arrival, Kept, StoreError
 from firmware.broker import Broker
@@ -322,7 +322,7 @@ def test_a_host_that_can_be_no_name_is_an_error_and_not_a_crash(
     broker = Broker("base..example")
     receiver = Receiver(
         lambda arrivals: [],
-        lambda: Link(broker, ReceiverSettings(), loop.Events()),
+        lambda: Link(broker, session(ReceiverSettings()), loop.Events()),
         ReceiverSettings(), lambda: 1.7e9, lambda: 0.0,
     )  # fmt: skip
     assert receiver.step(None) == 1.0

@@ -1,8 +1,8 @@
 """Commands that wait for their units to listen. Pure; only assembly.py uses it.
 
-Promises that a command is offered again, at most every `REPEAT_S`, until the base has its
-unit's answer or it has expired; a unit does a command once, however often it comes. Bounded: of many, the oldest
-go.
+Promises that a command is offered again, at most every `REPEAT_S`, until the base has its unit's
+answer or it has expired; a unit does a command once, however often it comes. Bounded: of many, the
+oldest go.
 """
 
 from collections import OrderedDict
