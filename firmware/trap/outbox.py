@@ -10,8 +10,9 @@ Guarantee
 - An item that kills the sender each time ends up `rejected`, its bytes kept, and no other item
   suffers. A claim is committed before the item is sent; what a dead sender left is suspect and goes
   alone until something, be it only a failed try, shows that the sender outlives it.
-- Order and waiting survive a wrong clock: order is by priority and insertion, and a wait further
-  ahead than `LONGEST_WAIT_S` is over.
+- Order is by priority, of one priority the young before what is older than a day (`outbox_age.py`),
+  then by insertion: after weeks without a link, what is new does not queue behind them. Order and
+  waiting survive a wrong clock; a wait further ahead than `LONGEST_WAIT_S` is over.
 
 Loss window: none after `put` for killed processes, and none for power cuts on a card that keeps
 what it has acknowledged. Before `put` returns, the item is not there.
@@ -32,8 +33,15 @@ import sqlite3
 from pathlib import Path
 from types import TracebackType
 
-from firmware.trap import outbox_claim, outbox_report
-from firmware.trap.outbox_claim import DUE, LONGEST_WAIT_S, Item, Rejected
+from firmware.trap import outbox_age, outbox_claim, outbox_report
+from firmware.trap.outbox_claim import (
+    DUE,
+    LEAST_IMPORTANT,
+    LONGEST_WAIT_S,
+    Item,
+    Rejected,
+    Want,
+)
 from firmware.trap.outbox_file import OutboxCorrupt, OutboxError, OutboxFile, OutboxFull
 from firmware.trap.outbox_report import Row, State, Stats, used_bytes
 from firmware.wire.ids import ItemId
@@ -90,6 +98,7 @@ class Outbox:
                 return []
             row = done.lastrowid or 0
             db.execute("INSERT INTO body VALUES (?, ?)", (row, body))
+            outbox_age.note(db, row, now_s)
             old = (row - STORED_ROWS_KEPT,)
             db.execute("DELETE FROM item WHERE state = 'stored' AND row < ?", old)
             return self._make_room(db, row, priority)
@@ -99,12 +108,40 @@ class Outbox:
                 "outbox_evicted item=%s priority=%d bytes=%d", lost, lost_priority, size_bytes
             )
 
-    def claim(self, now_s: float, limit: int, limit_bytes: int | None = None) -> list[Item]:
-        """The due items that come first, now `sending`, at most `limit` of them and, after the
-        first, within `limit_bytes`. A suspect comes alone, and nothing else while it is out."""
-        items, damaged = self._file.write(
-            lambda db: outbox_claim.claim(db, now_s, limit, limit_bytes)
-        )
+    def replace(
+        self, old: ItemId, item: ItemId, body: bytes, content_type: str, now_s: float
+    ) -> bool:
+        """Put the item in the place and with the priority of an old one that waits or was
+        rejected: for reports, of which only the newest matters. False, and nothing is done, where
+        the old one is neither."""
+        digest = hashlib.sha256(body).hexdigest()
+
+        def work(db: sqlite3.Connection) -> bool:
+            found = db.execute(
+                "SELECT row FROM item WHERE id = ? AND state IN ('waiting', 'rejected')",
+                (str(old),),
+            ).fetchone()
+            if found is None:
+                return False
+            db.execute(_REPLACE, (str(item), digest, content_type, len(body), now_s, *found))
+            db.execute("UPDATE body SET bytes = ? WHERE row = ?", (body, *found))
+            return True
+
+        return self._file.write(work)
+
+    def claim(
+        self,
+        now_s: float,
+        limit: int,
+        limit_bytes: int | None = None,
+        priorities: tuple[int, int] = (0, LEAST_IMPORTANT),
+        *,
+        fresh: bool = False,
+    ) -> list[Item]:
+        """The due items that come first, now `sending`; see `Want` for which. A suspect comes
+        alone, and nothing else while it is out."""
+        want = Want(limit, limit_bytes, priorities, fresh)
+        items, damaged = self._file.write(lambda db: outbox_claim.claim(db, now_s, want))
         _log_rejected(damaged)
         return items
 
@@ -127,10 +164,10 @@ class Outbox:
             log.info("item_stored item=%s attempts=%d", item, was[1])
         return was is not None
 
-    def rejected(self, item: ItemId, reason: str) -> bool:
-        """The base will never take the item being sent: keep its bytes for a person, do not send
-        again. False when it is not being sent."""
-        done = self._file.write(lambda db: outbox_claim.reject(db, item, reason))
+    def rejected(self, item: ItemId, reason: str, sha256: str | None = None) -> bool:
+        """The base will never take the item being sent, or the waiting one of this SHA-256: keep
+        its bytes for a person, do not send again. False when there is none."""
+        done = self._file.write(lambda db: outbox_claim.reject(db, item, reason, sha256))
         if done:
             _log_rejected([(str(item), reason)])
         return done
@@ -182,7 +219,8 @@ class Outbox:
         return before != self._seen
 
     def rows(self, state: State | None = None) -> list[Row]:
-        """Every item in the order in which it goes; of one state, if given."""
+        """Every item in the order in which it goes, but that old ones let others go first; of one
+        state, if given."""
         return self._file.read(lambda db: outbox_report.rows(db, state))
 
     def ids(self, *states: State) -> list[ItemId]:
@@ -238,6 +276,12 @@ _RETRY = """
 UPDATE item SET state = 'waiting', not_before_s = 0, lone_deaths = NULL, reason = ''
 WHERE (id = :id OR :id IS NULL) AND (state = 'rejected'
     OR (state = 'waiting' AND (not_before_s > 0 OR lone_deaths IS NOT NULL)))
+"""
+
+_REPLACE = """
+UPDATE item SET id = ?, sha256 = ?, content_type = ?, size_bytes = ?, created_s = ?,
+    state = 'waiting', not_before_s = 0, attempts = 0, lone_deaths = NULL, reason = ''
+WHERE row = ?
 """
 
 # Rejected items go first: the base will never take them. Priority 0 never goes.

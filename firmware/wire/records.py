@@ -111,6 +111,11 @@ def load_record(payload: bytes, kind: type[R]) -> R:
         raw = json.loads(payload, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise WireError(f"record is not valid JSON: {error}") from error
+    return record_from(raw, kind)
+
+
+def record_from(raw: object, kind: type[R]) -> R:
+    """One record of the given class, from parsed JSON. Raises WireError and nothing else."""
     if not isinstance(raw, dict):
         raise WireError(f"record is a JSON {type(raw).__name__}, not an object")
     hints = get_type_hints(kind)

@@ -274,7 +274,7 @@ def test_a_file_of_a_newer_firmware_is_refused_and_left_alone(path: Path) -> Non
     with Outbox(path, LIMIT_BYTES) as outbox:
         put(outbox, 1)
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
     db.close()
     before = path.read_bytes()
     with pytest.raises(OutboxError, match="format 2, this firmware reads 1"):
