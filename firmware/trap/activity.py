@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Activity:
     """`model`: id of the one that runs; `labels`: what it has thresholds for, between spaces;
-    `bursts`, `empty`: how many in all; `last_burst_s`: when, in unix seconds by the unit's clock."""
+    `bursts`, `empty`: how many in all; `last_burst_s`: unix seconds by the unit's clock."""
 
     model: str = ""
     labels: str = ""

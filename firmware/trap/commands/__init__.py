@@ -1,1 +1,1 @@
-"""What the base has the unit do. Start at `commander.py`; `execute.py` decides, `orders.py` keeps."""
+"""What the base has the unit do. Start at `commander.py`; `execute.py` decides."""

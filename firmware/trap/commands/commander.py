@@ -57,7 +57,11 @@ def rebooter(program: Sequence[str]) -> Callable[[], None] | None:
     """Runs the configured program, None for an empty one."""
     if not program:
         return None
-    return lambda: subprocess.run(program, check=True, timeout=REBOOT_LIMIT_S) and None
+
+    def reboot() -> None:
+        subprocess.run(program, check=True, timeout=REBOOT_LIMIT_S)
+
+    return reboot
 
 
 class Commander:
@@ -76,6 +80,7 @@ class Commander:
         self._unit, self._file, self._means = unit, file, means
         self._now, self._monotonic, self._clock = now, monotonic, clock
         self._settle_due_s = monotonic()  # what an earlier process left is settled at the start
+        self._reboot_owed = False  # until the answer is in the outbox
         self._reboot_due_s = math.inf
         self._told = False
 
@@ -124,9 +129,8 @@ class Commander:
         be kept; what was begun then is finished later."""
         with self._file.alone() as orders:
             orders = self._finish(orders)
-            answer = judge(
-                command, orders, self._means.labels(), self._now(), self._clock()
-            )  # fmt: skip
+            labels = self._means.labels()
+            answer = judge(command, orders, labels, self._now(), self._clock())
             fresh = answer is None
             if answer is None:
                 answer = self._carry_out(command, orders, attempts=0)
@@ -134,9 +138,9 @@ class Commander:
                 self._file.change(orders.answered(answer))
         log.info("command number=%d action=%s outcome=%s reason=%s first=%s", command.number,
                  command.action, answer.outcome, answer.reason, fresh)  # fmt: skip
+        self._reboot_owed |= fresh and command.action == "reboot" and answer.outcome == "done"
         self._put(answer)
-        if fresh and command.action == "reboot" and answer.outcome == "done":
-            self._reboot_due_s = self._monotonic() + GRACE_S
+        self._all_answered()
         return answer
 
     def _carry_out(self, command: Command, orders: Orders, attempts: int) -> CommandResult:
@@ -197,8 +201,13 @@ class Commander:
                 orders = self._finish(orders)
             for answer in orders.answers:
                 self._put(answer)
+            self._all_answered()
         except (OSError, OutboxError) as error:
             self._tell(error)
+
+    def _all_answered(self) -> None:
+        if self._reboot_owed:
+            self._reboot_owed, self._reboot_due_s = False, self._monotonic() + GRACE_S
 
     def _put(self, answer: CommandResult) -> None:
         if self._means.outbox is None:
