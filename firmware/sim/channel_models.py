@@ -148,7 +148,11 @@ class Links:
         """The same both ways and for every frame."""
         key = (one, other) if one < other else (other, one)
         if key not in self._known:
-            draw = random.Random(f"{self._seed} {key[0]} {key[1]}").gauss(0.0, 1.0)
             mean_db = self._model.mean_db(self.distance_m(one, other))
-            self._known[key] = mean_db + draw * self._model.shadowing_db
+            self._known[key] = mean_db + self.shadowing_db(*key)
         return self._known[key]
+
+    def shadowing_db(self, one: str, other: str) -> float:
+        """What this link has on top of the mean, wherever its two ends are."""
+        first, second = sorted((one, other))
+        return random.Random(f"{self._seed} {first} {second}").gauss(0.0, self._model.shadowing_db)
