@@ -117,17 +117,22 @@ class Outbox:
         digest = hashlib.sha256(body).hexdigest()
 
         def work(db: sqlite3.Connection) -> bool:
-            found = db.execute(
-                "SELECT row FROM item WHERE id = ? AND state IN ('waiting', 'rejected')",
-                (str(old),),
-            ).fetchone()
+            found = db.execute(_REPLACEABLE, (str(old),)).fetchone()
             if found is None:
                 return False
-            db.execute(_REPLACE, (str(item), digest, content_type, len(body), now_s, *found))
-            db.execute("UPDATE body SET bytes = ? WHERE row = ?", (body, *found))
+            row = found[0]
+            db.execute(_REPLACE, (str(item), digest, content_type, len(body), now_s, row))
+            db.execute("UPDATE body SET bytes = ? WHERE row = ?", (body, row))
             return True
 
         return self._file.write(work)
+
+    def tries(self, item: ItemId) -> int | None:
+        """How often an item that `replace` would replace has been sent; None for any other."""
+        found: tuple[int, int] | None = self._file.read(
+            lambda db: db.execute(_REPLACEABLE, (str(item),)).fetchone()
+        )
+        return None if found is None else found[1]
 
     def claim(
         self,
@@ -278,6 +283,7 @@ WHERE (id = :id OR :id IS NULL) AND (state = 'rejected'
     OR (state = 'waiting' AND (not_before_s > 0 OR lone_deaths IS NOT NULL)))
 """
 
+_REPLACEABLE = "SELECT row, attempts FROM item WHERE id = ? AND state IN ('waiting', 'rejected')"
 _REPLACE = """
 UPDATE item SET id = ?, sha256 = ?, content_type = ?, size_bytes = ?, created_s = ?,
     state = 'waiting', not_before_s = 0, attempts = 0, lone_deaths = NULL, reason = ''

@@ -29,7 +29,7 @@ from firmware.wire.errors import WireError
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 BUSY_S = 10.0
 """How long one process waits for the other's commit; on a slow card that is most of a second."""
 WAL_LEFT_BYTES = 8 * 2**20
@@ -37,6 +37,7 @@ _SUFFIXES = ("", "-wal", "-shm")
 
 # The bytes have a table of their own: SQLite rewrites a whole row for each change in it, and a
 # state change must not cost a megabyte of card wear. Each index covers only the rows in one state.
+# `span` says from which row on items were put at about which time: see `outbox_age.py`.
 _SCHEMA = """
 CREATE TABLE item (
     row INTEGER PRIMARY KEY,
@@ -56,11 +57,13 @@ CREATE TABLE item (
 );
 CREATE TABLE body (row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE tally (name TEXT PRIMARY KEY, count INTEGER NOT NULL);
+CREATE TABLE span (first_row INTEGER PRIMARY KEY, since_s REAL NOT NULL);
 CREATE INDEX item_waiting ON item (priority, row, not_before_s) WHERE state = 'waiting';
 CREATE UNIQUE INDEX item_sending ON item (id) WHERE state = 'sending';
 CREATE INDEX item_stored ON item (row) WHERE state = 'stored';
 CREATE INDEX item_rejected ON item (row) WHERE state = 'rejected';
 """
+_FROM_FORMAT_1 = "CREATE TABLE span (first_row INTEGER PRIMARY KEY, since_s REAL NOT NULL);"
 
 T = TypeVar("T")
 
@@ -234,6 +237,10 @@ def _open(path: Path) -> sqlite3.Connection:
         (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if found == 0 and tables == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;")
+        elif found == 1:
+            db.executescript(
+                f"BEGIN IMMEDIATE; {_FROM_FORMAT_1} PRAGMA user_version = {FORMAT}; COMMIT;"
+            )
         elif found != FORMAT:
             raise OutboxError(
                 f"{path} has format {found}, this firmware reads {FORMAT}: "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firmware.broker import Broker
 from firmware.config import setting
+from firmware.radio.settings import LoraModem
 
 ACTIONS = ("alert", "frames", "count")
 _UNIT = r"T(?!0000)[0-9A-F]{4}"
@@ -25,8 +26,13 @@ class Unit:
 
     @property
     def outbox(self) -> Path:
-        """The file that both daemons share."""
+        """The file that capture and the MQTT uplink share."""
         return self.data_dir / "outbox.sqlite"
+
+    @property
+    def lora_outbox(self) -> Path:
+        """The file that capture and the LoRa uplink share."""
+        return self.data_dir / "outbox-lora.sqlite"
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,53 @@ class Commands:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Lora(LoraModem):
+    """The LoRa link: its modem, and how it is used. A unit without this section has none."""
+
+    mode: str = setting("p2p", help="p2p: to a Rosette base; lorawan: through a LoRaWAN network",
+                        choices=("p2p", "lorawan"))  # fmt: skip
+    key_file: Path | None = setting(
+        None, help="p2p: file with this unit's master secret, 32 or more hex digits, nothing else"
+    )
+    receipt_window_s: float = setting(
+        1.5, help="what the base needs to answer, beside the answer's time on air", least=0.1,
+        most=30,
+    )  # fmt: skip
+    alert_repeats: int = setting(
+        3, help="an unanswered alert is repeated so often at once, then put off", least=0, most=20
+    )
+    retry_least_s: float = setting(3.0, help="shortest wait before a repeat", least=0.5, most=600)
+    retry_most_s: float = setting(900.0, help="longest wait before a repeat", least=1, most=86400)
+    alert_reserve: float = setting(
+        0.3, help="share of the legal airtime of each hour that is kept for new alerts", least=0,
+        most=1,
+    )  # fmt: skip
+    preview_bytes: int = setting(600, help="most bytes of a preview", least=200, most=1000)
+    refinement_bytes: int = setting(
+        4096, help="most bytes of the better picture that follows; 0 for none", least=0, most=16384
+    )
+    avif_speed: int = setting(
+        6, help="6 gives the best picture; 8 is four times as fast, where awake time is dear",
+        least=4, most=10,
+    )  # fmt: skip
+    pictures_mv: int = setting(
+        0, help="no pictures below this battery voltage, in mV", least=0, most=60000
+    )
+    refine_mv: int = setting(
+        0, help="no refinements below this battery voltage, in mV", least=0, most=60000
+    )
+    quiet_from_h: float = setting(0, help="no pictures from this hour (UTC)", least=0, most=24)
+    quiet_until_h: float = setting(0, help="to this hour; equal: no quiet hours", least=0, most=24)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mode == "p2p" and self.key_file is None:
+            raise ValueError("mode p2p needs key_file: `rosette provision` makes one")
+        if self.mode == "lorawan" and self.lorawan is None:
+            raise ValueError("mode lorawan needs the section [lora.lorawan]")
+
+
 DEFAULT_POLICY: dict[str, tuple[str, ...]] = {
     "leopard": ("alert", "frames"),
     "tiger": ("alert",),
@@ -145,6 +198,7 @@ class TrapSettings:
     archive: Archive = Archive()
     outbox: OutboxSettings = OutboxSettings()
     uplink: Uplink = Uplink()
+    lora: Lora | None = None
     report: Report = Report()
     commands: Commands = Commands()
     policy: dict[str, tuple[str, ...]] = setting(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from firmware.trap.outbox import Item, Outbox, OutboxError, OutboxFull
-from firmware.trap.outbox_claim import DUE, LONE_DEATHS, LONGEST_WAIT_S
+from firmware.trap.outbox_age import OLD_S, SPAN_S
+from firmware.trap.outbox_claim import LONE_DEATHS, LONGEST_WAIT_S, Want, claim
 from firmware.wire.ids import ItemId
 
 NOW = 1_800_000_000.0
@@ -52,6 +53,64 @@ def test_claims_go_by_priority_then_by_insertion_whatever_the_clock_said(outbox:
     outbox.put(frame(2), b"b", "image/jpeg", 3, NOW - TEN_YEARS_S)
     outbox.put(frame(3), b"c", "image/jpeg", 0, NOW + TEN_YEARS_S)
     assert ids(outbox.claim(NOW, 9)) == [frame(3), frame(1), frame(2)]
+
+
+def test_what_is_older_than_a_day_lets_the_new_go_first_but_never_a_lesser_one(
+    outbox: Outbox,
+) -> None:
+    then = NOW - OLD_S - 1
+    outbox.put(frame(1), b"old alert", "image/jpeg", 0, then)
+    outbox.put(frame(2), b"old frame", "image/jpeg", 3, then)
+    outbox.put(frame(3), b"new frame", "image/jpeg", 3, NOW - OLD_S + SPAN_S)
+    outbox.put(frame(4), b"newer frame", "image/jpeg", 3, NOW)
+    claimed = outbox.claim(NOW, 9)
+    assert [(item.id.sighting, item.old) for item in claimed] == [
+        (1, True), (3, False), (4, False), (2, True),
+    ]  # fmt: skip
+
+
+def test_a_clock_that_was_wrong_at_the_start_delays_nothing_that_is_put_later(
+    outbox: Outbox,
+) -> None:
+    outbox.put(frame(1), b"a", "image/jpeg", 3, 10.0)  # 1970: the clock was not set yet
+    outbox.put(frame(2), b"b", "image/jpeg", 3, NOW + TEN_YEARS_S)
+    outbox.put(frame(3), b"c", "image/jpeg", 3, NOW)
+    assert ids(outbox.claim(NOW + 60, 9)) == [frame(3), frame(1), frame(2)]
+
+
+def test_after_a_reboot_into_1970_what_is_put_then_still_goes_before_last_months(
+    outbox: Outbox,
+) -> None:
+    outbox.put(frame(1), b"a", "image/jpeg", 3, NOW)
+    outbox.put(frame(2), b"b", "image/jpeg", 3, 60.0)
+    assert ids(outbox.claim(90.0, 9)) == [frame(2), frame(1)]
+
+
+def test_a_claim_can_ask_for_some_priorities_and_for_what_was_never_tried(outbox: Outbox) -> None:
+    alert, tried, new = put(outbox, 1, priority=0), put(outbox, 2), put(outbox, 3)
+    assert ids(outbox.claim(NOW, 1, priorities=(2, 3))) == [tried]
+    assert outbox.later(tried, NOW)
+    assert ids(outbox.claim(NOW, 9, priorities=(2, 3), fresh=True)) == [new]
+    assert ids(outbox.claim(NOW, 9)) == [alert, tried]
+
+
+def test_a_waiting_item_is_rejected_only_by_its_hash(outbox: Outbox) -> None:
+    item = put(outbox, 1)
+    assert not outbox.rejected(item, "no")
+    assert not outbox.rejected(item, "no", "0" * 64)
+    assert outbox.rejected(item, "no", sha256(b"jpeg").hexdigest())
+    assert outbox.claim(NOW, 9) == []
+
+
+def test_a_file_of_the_first_format_goes_on_with_all_it_holds(path: Path) -> None:
+    with Outbox(path, LIMIT_BYTES) as outbox:
+        put(outbox, 1)
+    with sqlite3.connect(path) as db:
+        db.executescript("DROP TABLE span; PRAGMA user_version = 1;")
+    db.close()
+    with Outbox(path, LIMIT_BYTES) as outbox:
+        put(outbox, 2)
+        assert ids(outbox.claim(NOW, 9)) == [frame(2), frame(1)]
 
 
 def test_putting_the_same_bytes_again_changes_nothing_even_after_the_receipt(
@@ -277,20 +336,24 @@ def test_a_file_of_a_newer_firmware_is_refused_and_left_alone(path: Path) -> Non
         db.execute("PRAGMA user_version = 3")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(OutboxError, match="format 2, this firmware reads 1"):
+    with pytest.raises(OutboxError, match="format 3, this firmware reads 2"):
         Outbox(path, LIMIT_BYTES).stats()
     assert path.read_bytes() == before
 
 
 def test_claims_are_found_by_index_however_many_wait(outbox: Outbox, path: Path) -> None:
     put(outbox, 1)
-    with sqlite3.connect(path) as db:
-        plan = db.execute(
-            f"EXPLAIN QUERY PLAN SELECT row FROM item WHERE {DUE} ORDER BY priority, row LIMIT 4",
-            (NOW, NOW),
-        ).fetchall()
+    asked: list[str] = []
+    with sqlite3.connect(path, isolation_level=None) as db:
+        db.set_trace_callback(asked.append)
+        claim(db, NOW, Want(limit=4))
+        db.set_trace_callback(None)
+        about_item = [sql for sql in asked if "state = 'waiting'" in sql]
+        plans = [db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall() for sql in about_item]
     db.close()
-    assert len(plan) == 1 and "INDEX item_waiting" in plan[0][-1]
+    assert len(plans) >= 4
+    for plan in plans:
+        assert len(plan) == 1 and "SEARCH item USING" in plan[0][-1], plan
 
 
 def test_a_power_cut_blames_no_item_however_often(path: Path) -> None:
@@ -314,3 +377,30 @@ def test_ids_are_given_by_state(path: Path) -> None:
         assert [i.sighting for i in outbox.ids("sending")] == [item.id.sighting]
         assert {i.sighting for i in outbox.ids()} == {1, 2}
         assert outbox.ids("rejected") == []
+
+
+def test_a_newer_report_takes_the_place_of_one_that_waits_and_of_no_other(outbox: Outbox) -> None:
+    def report(number: int) -> ItemId:
+        return ItemId(7, number, "health")
+
+    def replace(old: int, new: int) -> bool:
+        return outbox.replace(report(old), report(new), b"new", "application/json", NOW)
+
+    assert not replace(1, 2), "there is none to replace"
+    assert outbox.ids() == []
+    outbox.put(report(1), b"old", "application/json", 3, NOW)
+    put(outbox, 9)
+    assert replace(1, 2) and outbox.tries(report(2)) == 0
+    (item,) = outbox.claim(NOW, 1)
+    assert (item.id, item.body, item.priority, item.attempts) == (report(2), b"new", 3, 1)
+    assert item.sha256 == sha256(b"new").hexdigest()
+    assert not replace(2, 3), "it is on its way"
+    assert outbox.tries(report(2)) is None
+    outbox.later(item.id, NOW + 60)
+    assert outbox.tries(report(2)) == 1
+    assert replace(2, 3)
+    (item,) = outbox.claim(NOW, 1)
+    assert (item.id, item.attempts) == (report(3), 1), "due at once, before the later frame"
+    outbox.rejected(item.id, "no")
+    assert replace(3, 4)
+    assert set(outbox.ids("waiting")) == {frame(9), report(4)}

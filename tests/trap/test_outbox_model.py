@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from firmware.trap.outbox import Outbox
+from firmware.trap.outbox_age import OLD_S, SPAN_S
 from firmware.trap.outbox_claim import LONE_DEATHS, LONGEST_WAIT_S
 from firmware.wire.ids import ItemId
 
 START_S = 1_800_000_000.0
 ITEMS = st.builds(ItemId, st.just(7), st.integers(0, 5), st.just("frame"), st.integers(0, 1))
 BODIES = st.sampled_from([b"", b"a", bytes(20_000)])
-JUMPS_S = st.sampled_from([1.0, 30.0, 3600.0, -3600.0, 3e8, -3e8])
+JUMPS_S = st.sampled_from([1.0, 30.0, 3600.0, -3600.0, 20 * 3600.0, 3e8, -3e8])
+PRIORITIES = st.sampled_from([(0, 9), (0, 1), (2, 3)])
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Expected:
 
     place: int
     priority: int
+    created_s: float
     state: str = "waiting"
     not_before_s: float = 0.0
     attempts: int = 0
@@ -41,6 +44,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.capture = Outbox(self.dir / "outbox.sqlite", 10**9)
         self.now_s = START_S
         self.model: dict[tuple[ItemId, bytes], Expected] = {}
+        self.spans: list[tuple[int, float]] = []  # first place, since when
 
     def teardown(self) -> None:
         self.uplink.close()
@@ -55,33 +59,52 @@ class OutboxMachine(RuleBasedStateMachine):
     def put(self, item: ItemId, body: bytes, priority: int, by_uplink: bool) -> None:
         outbox = self.uplink if by_uplink else self.capture
         outbox.put(item, body, "image/jpeg", priority, self.now_s)
-        self.model.setdefault((item, body), Expected(len(self.model), priority))
+        if (item, body) in self.model:
+            return
+        place = len(self.model)
+        if not self.spans or not 0 <= self.now_s - self.spans[-1][1] < SPAN_S:
+            self.spans.append((place, self.now_s))
+        self.model[item, body] = Expected(place, priority, self.now_s)
 
-    @rule(limit=st.integers(1, 4))
-    def claim(self, limit: int) -> None:
-        expected = self._claimable(limit)
-        claimed = self.uplink.claim(self.now_s, limit)
+    @rule(limit=st.integers(1, 4), priorities=PRIORITIES, fresh=st.booleans())
+    def claim(self, limit: int, priorities: tuple[int, int], fresh: bool) -> None:
+        expected = self._claimable(limit, priorities, fresh)
+        claimed = self.uplink.claim(self.now_s, limit, None, priorities, fresh=fresh)
         assert [(item.id, item.body) for item in claimed] == expected
         for item in claimed:
             entry = self.model[item.id, item.body]
             entry.state = "sending"
             entry.attempts += 1
             assert (item.attempts, item.priority) == (entry.attempts, entry.priority)
+            assert item.old == (abs(self.now_s - entry.created_s) > OLD_S)
 
-    def _claimable(self, limit: int) -> list[tuple[ItemId, bytes]]:
+    def _first_young(self) -> int:
+        first = len(self.model)
+        for place, since_s in reversed(self.spans):
+            if abs(self.now_s - since_s) > OLD_S:
+                break
+            first = place
+        return first
+
+    def _claimable(
+        self, limit: int, priorities: tuple[int, int], fresh: bool
+    ) -> list[tuple[ItemId, bytes]]:
         out = {key[0] for key, e in self.model.items() if e.state == "sending"}
         if any(e.state == "sending" and e.lone_deaths is not None for e in self.model.values()):
             return []
+        young = self._first_young()
         due = sorted(
-            (e.priority, e.place, key)
+            (e.priority, e.place < young, e.place, key)
             for key, e in self.model.items()
             if e.state == "waiting"
+            and priorities[0] <= e.priority <= priorities[1]
+            and not (fresh and e.attempts)
             and not self.now_s < e.not_before_s <= self.now_s + LONGEST_WAIT_S
         )[:limit]
         chosen: list[tuple[ItemId, bytes]] = []
-        for _, _, key in due:
+        for *_, key in due:
             if self.model[key].lone_deaths is not None:
-                return chosen or ([key] if not out and due[0][2] == key else [])
+                return chosen or ([key] if not out and due[0][-1] == key else [])
             if key[0] not in out:
                 chosen.append(key)
                 out.add(key[0])

@@ -1,12 +1,13 @@
 """The unit's settings and their commented sample."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from firmware.config import ConfigError, describe, load
-from firmware.trap.settings import DEFAULT_POLICY, TrapSettings
+from firmware.trap.settings import DEFAULT_POLICY, Lora, TrapSettings
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "trap.toml"
 TABLES = ("policy", "classifier.thresholds")
@@ -22,7 +23,12 @@ OFF = (
     "delegate",
     "trusted_key",
     "leopard = 0.",
+    "baud",
+    "frequency_hz",
+    "duty_cycle",
 )
+SHOWN = r"^#(?=[a-z_]+ = |\[)"
+LORA = '[lora]\nport = "/dev/ttyUSB0"\nregion = "RU864"\n'
 
 
 def test_the_sample_is_a_good_config() -> None:
@@ -44,7 +50,7 @@ def test_every_table_is_in_the_sample_below_a_comment(table: str) -> None:
 
 def test_the_values_that_the_sample_shows_are_the_defaults(tmp_path: Path) -> None:
     lines = SAMPLE.read_text().splitlines()
-    keys = [re.sub(r"^#(?=[a-z_]+ = )", "", line) for line in lines]
+    keys = [re.sub(SHOWN, "", line) for line in lines]
     shown = "\n".join(key for key in keys if not key.startswith(OFF))
     (tmp_path / "all.toml").write_text(shown)
     given, plain = load(tmp_path / "all.toml", TrapSettings), load(SAMPLE, TrapSettings)
@@ -52,12 +58,37 @@ def test_the_values_that_the_sample_shows_are_the_defaults(tmp_path: Path) -> No
     for section in ("unit", "mqtt", "pir", "camera", "classifier", "archive", "outbox", "uplink",
                     "report", "commands"):  # fmt: skip
         assert getattr(given, section) == getattr(plain, section)
+    lora = given.lora
+    assert plain.lora is None and lora is not None and lora.lorawan is not None
+    least = Lora(port=lora.port, region=lora.region, key_file=lora.key_file)
+    assert replace(lora, lorawan=None) == least
 
 
 def test_every_commented_key_of_the_sample_is_a_known_one(tmp_path: Path) -> None:
-    text = re.sub(r"^#(?=[a-z_]+ = )", "", SAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(SHOWN, "", SAMPLE.read_text(), flags=re.MULTILINE)
     (tmp_path / "all.toml").write_text(text)
-    assert load(tmp_path / "all.toml", TrapSettings).camera.lamp_pin == 24
+    given = load(tmp_path / "all.toml", TrapSettings)
+    assert given.camera.lamp_pin == 24
+    assert given.lora is not None and given.lora.frequency_hz == 868_900_000
+
+
+def test_without_its_section_there_is_no_lora(tmp_path: Path) -> None:
+    file = tmp_path / "trap.toml"
+    file.write_text(LEAST)
+    settings = load(file, TrapSettings)
+    assert settings.lora is None
+    assert settings.unit.lora_outbox == Path("d/outbox-lora.sqlite") != settings.unit.outbox
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("p2p", "mode p2p needs key_file"), ("lorawan", r"mode lorawan needs the section \[lora.lor")],
+)
+def test_a_lora_mode_without_what_it_needs_is_refused(tmp_path: Path, mode: str, says: str) -> None:
+    file = tmp_path / "trap.toml"
+    file.write_text(LEAST + LORA + f'mode = "{mode}"\n')
+    with pytest.raises(ConfigError, match=says):
+        load(file, TrapSettings)
 
 
 def test_a_policy_goes_over_the_defaults_so_that_no_alert_is_lost_by_naming_another(
