@@ -23,11 +23,11 @@ class LorawanDevice:
     """Who the unit is to a LoRaWAN network (OTAA). The network's operator gives all three."""
 
     dev_eui: str = setting(help="the device's EUI, 16 hex digits", pattern=r"[0-9A-Fa-f]{16}")
+    app_key_file: Path = setting(help="file that holds the AppKey, 32 hex digits, and nothing else")
     join_eui: str = setting(
         "0000000000000000", help="JoinEUI, also called AppEUI, 16 hex digits",
         pattern=r"[0-9A-Fa-f]{16}",
     )  # fmt: skip
-    app_key_file: Path = setting(help="file that holds the AppKey, 32 hex digits, and nothing else")
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class LoraModem:
             )
         if self.plan.p2p_payload_bytes(self.tuning.modulation) < 1:
             raise ValueError(
-                f"spreading_factor {self.spreading_factor}: {self.region} allows {self.band.dwell_s:g} s "
-                f"for a frame, and none is that short"
+                f"spreading_factor {self.spreading_factor} is too slow for {self.region}: it allows "
+                f"{self.band.dwell_s:g} s for a frame, and none is that short"
             )
 
     @property
