@@ -1,4 +1,4 @@
-"""`rosette base`: the base station's receiver, and what it has."""
+"""`rosette base`: the base station's receiver and gateway, and what it has."""
 
 from pathlib import Path
 
@@ -24,6 +24,22 @@ def base_run(file: Path, log_level: str) -> None:
     settings = load_or_exit(file, BaseSettings)
     log_to_stderr(log_level)
     raise SystemExit(receiver.main(settings))
+
+
+@base.command("gateway", epilog="Example: rosette base gateway --config /etc/rosette/gateway.toml")
+@config_option
+@log_option
+@click.option(
+    "--new", is_flag=True, help="Make the state of a gateway never used before, and exit."
+)
+def base_gateway(file: Path, log_level: str, new: bool) -> None:
+    """Pass on between LoRa units, or a LoRaWAN server, and the base's broker."""
+    from firmware.base.gateway import daemon
+    from firmware.base.gateway.settings import GatewaySettings
+
+    settings = load_or_exit(file, GatewaySettings)
+    log_to_stderr(log_level)
+    raise SystemExit(daemon.main(settings, new=new))
 
 
 @base.command("list", epilog="Example: rosette base list --config base.toml --json")

@@ -15,18 +15,28 @@ def config() -> None:
 @config.command("check", epilog="Example: rosette config check trap.toml")
 @click.argument("file", type=FILE)
 def config_check(file: Path) -> None:
-    """Every problem of a trap's or a base's config file at once."""
+    """Every problem of a trap's, a base's or a gateway's config file at once."""
+    name = _owner(file)
+    load_or_exit(file, _kind(name))
+    click.echo(f"{file}: good ({name})")
+
+
+def _kind(name: str) -> type[object]:
+    from firmware.base.gateway.settings import GatewaySettings
     from firmware.base.settings import BaseSettings
     from firmware.trap.settings import TrapSettings
 
-    kind: type[object] = BaseSettings if _names_a_store(file) else TrapSettings
-    load_or_exit(file, kind)
-    click.echo(f"{file}: good ({'base' if kind is BaseSettings else 'trap'})")
+    return {"base": BaseSettings, "gateway": GatewaySettings}.get(name, TrapSettings)
 
 
-def _names_a_store(file: Path) -> bool:
-    """Whether the file means to be a base's: those have a [store], which no unit has."""
+def _owner(file: Path) -> str:
+    """Whose the file means to be, by the sections that only one of them has."""
     try:
-        return any(line.strip().startswith("[store") for line in file.read_text().splitlines())
+        lines = [line.strip() for line in file.read_text().splitlines()]
     except (OSError, UnicodeDecodeError):
-        return False  # loading says what is wrong
+        return "trap"  # loading says what is wrong
+    if any(line.startswith("[store") for line in lines):
+        return "base"
+    if any(line.startswith(("[gateway", "[p2p", "[lorawan")) for line in lines):
+        return "gateway"
+    return "trap"

@@ -95,9 +95,9 @@ class Assembly:
     """Everything that is remembered between packets."""
 
     def __init__(
-        self, window_s: float = WINDOW_S, tell: Callable[[str], object] = lambda _: None
+        self, window_s: float = WINDOW_S, tell: Callable[[str, str], object] = lambda *_: None
     ) -> None:
-        """`tell` hears of each packet that is no good."""
+        """`tell(reason, detail)` hears of each packet that is no good."""
         self.refused: Counter[str] = Counter()
         self._tell = tell
         self._window_s = window_s
@@ -264,7 +264,7 @@ class Assembly:
 
     def _refuse(self, reason: str, unit: int, detail: str) -> Out:
         self.refused[reason] += 1
-        self._tell(f"reason={reason} unit={format_unit(unit)} detail={detail!a}")
+        self._tell(reason, f"{format_unit(unit)}: {detail}")
         return []
 
 
