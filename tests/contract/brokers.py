@@ -3,6 +3,7 @@ answers, and a wire that can be cut."""
 
 import contextlib
 import datetime
+import hashlib
 import queue
 import socket
 import threading
@@ -23,7 +24,7 @@ from firmware.demo.broker import PrivateBroker, find_mosquitto, private_broker
 from firmware.wire.ids import ItemId
 from firmware.wire.picture import unpack_picture
 from firmware.wire.records import Receipt, dump_record
-from firmware.wire.topics import parse_up_topic, receipt_topic
+from firmware.wire.topics import PICTURES, parse_up_topic, receipt_topic
 
 PATIENCE_S = 15.0
 wait = threading.Event().wait
@@ -69,13 +70,15 @@ def free_port() -> int:
 
 
 class Base:
-    """Answers as the base station does, as far as a unit can tell, and notes what it got.
+    """Answers as the base station does, as far as a unit can tell, and notes what it got: pictures
+    in `got`, records in `records`.
 
     `answering`: whether receipts are sent; `status` holds each status message."""
 
     def __init__(self, address: Broker) -> None:
         self.answering = True
         self.got: queue.SimpleQueue[tuple[ItemId, bytes]] = queue.SimpleQueue()
+        self.records: queue.SimpleQueue[tuple[ItemId, bytes]] = queue.SimpleQueue()
         self.properties: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.status: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         ready = threading.Event()
@@ -102,13 +105,16 @@ class Base:
             self.status.put(bytes(message.payload))
         if "/up/" not in message.topic:
             return
-        item = parse_up_topic(message.topic)
-        picture = unpack_picture(bytes(message.payload))
-        self.properties.put(message.properties)
-        self.got.put((item, picture.body))
+        item, body = parse_up_topic(message.topic), bytes(message.payload)
+        if item.kind in PICTURES:
+            body = unpack_picture(body).body
+            self.properties.put(message.properties)
+            self.got.put((item, body))
+        else:
+            self.records.put((item, body))
         if self.answering:
-            receipt = dump_record(Receipt(str(item), picture.sha256, "stored"))
-            client.publish(receipt_topic(item.unit), receipt, 1)
+            receipt = Receipt(str(item), hashlib.sha256(body).hexdigest(), "stored")
+            client.publish(receipt_topic(item.unit), dump_record(receipt), 1)
 
 
 @dataclass

@@ -10,6 +10,7 @@ Promises
   for a week does not come back to a thousand copies, and a link that breaks every few seconds still
   gets something through.
 - It sleeps: one look at the outbox every `POLL_S` while the link is up and idle, none else.
+- While the unit is muted there is no session at all, and items wait.
 - An outbox that fails (full or read-only disk) is told once and tried again; nothing is sent
   meanwhile, since an attempt that is not on the card does not count.
 
@@ -23,19 +24,22 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import SimpleQueue
 
 from firmware import loop
 from firmware.loop import Events
 from firmware.trap import settings
+from firmware.trap.duties import Duties
 from firmware.trap.outbox import Item, Outbox, OutboxError
+from firmware.trap.uplink.flight import Flight, Sent
 from firmware.trap.uplink.link import (
     Answer,
     Down,
     Link,
     LinkEvent,
     LinkRefused,
+    Ordered,
     Refused,
     Unheard,
     Up,
@@ -52,6 +56,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.75
 OPEN_S = 30.0
 STEADY_S = 60.0
+MUTED_LOOK_S = 30.0
 BYTES_IN_FLIGHT = 2**20
 SLOWEST_LINK_BYTES_PER_S = 10_000
 """What is in flight gets this much more time to arrive; a slower link needs a longer keepalive."""
@@ -69,23 +74,22 @@ def run(
         outbox = stack.enter_context(Outbox(trap.unit.outbox, trap.outbox.max_mb * 10**6))
         sender = stack.enter_context(OnlySender(trap.unit.outbox, this_boot()))
         link = MqttLink(trap.mqtt, unit, events, now)
-        uplink = Uplink(outbox, link, trap.uplink, unit, now, time.monotonic, random.Random())
+        duties = Duties.of(trap, outbox, None, now, time.monotonic)
+        uplink = Uplink(
+            outbox, link, trap.uplink, unit, now, time.monotonic, random.Random(), duties.silent_s
+        )  # fmt: skip
         outbox.release(now(), rebooted=sender.rebooted)
-        loop.run(uplink.step, events)
+
+        def step(event: LinkEvent | Ordered | None) -> float:
+            if isinstance(event, Ordered):
+                if duties.hear_json(event.payload):
+                    link.forget(event)
+                event = None
+            wait_s = uplink.step(event)
+            return min(math.inf if wait_s is None else wait_s, duties.step())
+
+        loop.run(step, events)
         uplink.close()
-
-
-@dataclass(frozen=True)
-class _Sent:
-    """An item on its way, without its bytes. `until_s` is on the monotonic clock."""
-
-    id: ItemId
-    sha256: str
-    size_bytes: int
-    attempts: int
-    session: int
-    until_s: float
-    token: int | None = None
 
 
 class Uplink:
@@ -101,7 +105,9 @@ class Uplink:
         now: Callable[[], float],
         monotonic: Callable[[], float],
         rng: random.Random,
+        silent_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._silent_s = silent_s
         self._outbox = outbox
         self._link = link
         self._how = how
@@ -114,7 +120,7 @@ class Uplink:
         self._up_s: float | None = None  # since when, None while the link is not up
         self._link_failures = 0
         self._link_due_s = 0.0  # when to open, or when to give up opening
-        self._flight: dict[ItemId, _Sent] = {}
+        self._flight = Flight()
         self._setbacks = 0  # in a row: silences and refusals
         self._send_due_s = 0.0
         self._look_due_s = 0.0
@@ -125,6 +131,8 @@ class Uplink:
         """Take in the event, do what is due, and say when the next thing is. See `loop.run`."""
         try:
             self._hear(event)
+            if (silent_s := self._silent_s()) > 0:
+                return self._keep_silent(silent_s)
             self._give_up_waiting()
             self._keep_link()
             self._send()
@@ -160,7 +168,7 @@ class Uplink:
             case Refused():
                 self._refused(event)
             case Unheard():
-                sent = self._sent_as(event.token)
+                sent = self._flight.sent_as(event.token)
                 if sent is not None:
                     self._unanswered(sent)
             case Answer():
@@ -180,7 +188,7 @@ class Uplink:
 
     def _refused(self, event: Refused) -> None:
         self._tell("publish_refused", event.reason)
-        sent = self._sent_as(event.token)
+        sent = self._flight.sent_as(event.token)
         if sent is not None:
             self._later(sent, self._how.retry_most_s)
             self._set_back()
@@ -229,6 +237,17 @@ class Uplink:
             elif now_s >= sent.until_s:
                 self._unanswered(sent)
 
+    def _keep_silent(self, silent_s: float) -> float:
+        """The seconds until the next look: the other link may hear that the mute is over."""
+        if self._session is not None:
+            log.warning("link_muted seconds=%.0f", silent_s)
+            self._session, self._up_s = None, None
+            self._link_due_s = self._monotonic()
+            self._link.close(self._now() + silent_s)
+            for sent in list(self._flight.values()):
+                self._later(sent, 0.0)
+        return min(silent_s, MUTED_LOOK_S)
+
     def _keep_link(self) -> None:
         if self._up_s is None and self._monotonic() >= self._link_due_s:
             if self._session is not None:
@@ -245,12 +264,12 @@ class Uplink:
             self._look_due_s = 0.0
         if now_s < self._look_due_s:
             return
-        room_bytes = BYTES_IN_FLIGHT - self._flight_bytes()
+        room_bytes = BYTES_IN_FLIGHT - self._flight.size_bytes()
         items = self._outbox.claim(self._now(), self._room(), room_bytes)
         for item in items:
-            ahead_bytes = self._flight_bytes() + len(item.body)
+            ahead_bytes = self._flight.size_bytes() + len(item.body)
             until_s = now_s + self._how.receipt_timeout_s + ahead_bytes / SLOWEST_LINK_BYTES_PER_S
-            self._flight[item.id] = _Sent(
+            self._flight[item.id] = Sent(
                 item.id, item.sha256, len(item.body), item.attempts, self._session or 0, until_s
             )
         for item in items:
@@ -277,23 +296,17 @@ class Uplink:
 
     def _room(self) -> int:
         """How many items may go out now."""
-        if self._flight and self._flight_bytes() >= BYTES_IN_FLIGHT:
+        if self._flight and self._flight.size_bytes() >= BYTES_IN_FLIGHT:
             return 0
         return (1 if self._setbacks else self._how.in_flight) - len(self._flight)
 
-    def _flight_bytes(self) -> int:
-        return sum(sent.size_bytes for sent in self._flight.values())
-
-    def _sent_as(self, token: int) -> _Sent | None:
-        return next((sent for sent in self._flight.values() if sent.token == token), None)
-
-    def _unanswered(self, sent: _Sent) -> None:
+    def _unanswered(self, sent: Sent) -> None:
         self.counts["unanswered"] += 1
         log.warning("receipt_missing item=%s attempts=%d", sent.id, sent.attempts)
         self._later(sent, self._backoff_s(sent.attempts))
         self._set_back()
 
-    def _later(self, sent: _Sent, wait_s: float) -> None:
+    def _later(self, sent: Sent, wait_s: float) -> None:
         self._outbox.later(sent.id, self._now() + wait_s)
         del self._flight[sent.id]
         self._look_due_s = 0.0

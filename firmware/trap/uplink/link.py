@@ -57,6 +57,16 @@ class Answer:
     payload: bytes
 
 
+@dataclass(frozen=True)
+class Ordered:
+    """The base commands something: a command record, not yet looked at. It comes again with a later
+    session unless `forget` is called."""
+
+    session: int
+    token: int
+    payload: bytes
+
+
 LinkEvent = Up | Down | Refused | Unheard | Answer
 
 
@@ -70,5 +80,9 @@ class Link(Protocol):
         """Hand over the item; the token names it in `Refused` and `Unheard`. Raises LinkRefused, or
         WireError for an item that no session will ever carry."""
 
-    def close(self) -> None:
-        """Say goodbye and end the session; may take a few seconds."""
+    def forget(self, ordered: Ordered) -> None:
+        """The command is kept, or never will be: it need not come again."""
+
+    def close(self, until_s: float | None = None) -> None:
+        """Say goodbye, for good or until then (unix seconds), and end the session; may take a few
+        seconds. `open` may follow."""

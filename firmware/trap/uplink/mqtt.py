@@ -5,8 +5,10 @@ Promises
   in flight when a session ended is the outbox's again.
 - `Up` only once the broker has granted our subscription to receipts; without it nothing that we
   send could ever end.
-- The retained status says online while a session is up and offline after `close`; if we vanish, the
-  broker says so for us (Last Will, delayed so that a short gap is not announced).
+- The broker keeps a command until it is told to forget it, which is when it has been obeyed.
+- The retained status says online while a session is up and, after `close`, offline or until when we
+  sleep; if we vanish, the broker says so for us (Last Will, delayed so that a short gap is not
+  announced).
 - paho's thread sleeps until something happens or a ping is due; it only ever puts events.
 
 On MQTT 3.1.1 a publish that the broker's ACL denies is acknowledged as a success; such an item just
@@ -14,6 +16,7 @@ never gets a receipt. Receipts wait at the broker for `SESSION_EXPIRY_S` while w
 as long as the broker likes).
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -27,11 +30,21 @@ from paho.mqtt.reasoncodes import ReasonCode
 from firmware.broker import Broker, make_client
 from firmware.loop import Events
 from firmware.trap.outbox import Item
-from firmware.trap.uplink.link import Answer, Down, LinkRefused, Refused, Unheard, Up
+from firmware.trap.uplink.link import (
+    Answer,
+    Down,
+    LinkRefused,
+    Ordered,
+    Refused,
+    Unheard,
+    Up,
+)
 from firmware.wire.ids import format_unit
 from firmware.wire.picture import pack_picture
 from firmware.wire.records import MAX_RECORD_BYTES, State, Status, dump_record
-from firmware.wire.topics import PICTURES, receipt_topic, status_topic, up_topic
+from firmware.wire.topics import PICTURES, command_topic, receipt_topic, status_topic, up_topic
+
+log = logging.getLogger(__name__)
 
 SESSION_EXPIRY_S = 6 * 3600
 WILL_DELAY_S = 30
@@ -66,7 +79,7 @@ class MqttLink:
         self._number += 1
         try:
             client = make_client(
-                self._broker, format_unit(self._unit), clean=False, manual_ack=False
+                self._broker, format_unit(self._unit), clean=False, manual_ack=True
             )
         except OSError as error:  # a key file that is missing or is none
             self._session = None
@@ -89,15 +102,21 @@ class MqttLink:
             raise LinkRefused("no session is open")
         return self._session.publish(item, payload)
 
-    def close(self) -> None:
+    def forget(self, ordered: Ordered) -> None:
+        """See `Link`."""
+        if self._session is not None and ordered.session == self._number:
+            self._session.forget(ordered.token)
+
+    def close(self, until_s: float | None = None) -> None:
         """See `Link`."""
         if self._session is not None:
-            self._session.end(goodbye=self._status("offline"))
+            state: State = "offline" if until_s is None else "sleeping"
+            self._session.end(goodbye=self._status(state, until_s))
             self._session.join(GOODBYE_S)
             self._session = None
 
-    def _status(self, state: State) -> bytes:
-        return dump_record(Status(format_unit(self._unit), state, self._now()))
+    def _status(self, state: State, until_s: float | None = None) -> bytes:
+        return dump_record(Status(format_unit(self._unit), state, self._now(), until_s))
 
     def _will_properties(self) -> Properties | None:
         if self._broker.protocol != "5":
@@ -152,6 +171,9 @@ class _Session:
         # An error here means that the session has just ended; its Down is on the way.
         return self._client.publish(up_topic(item.id), payload, 1, properties=properties).mid
 
+    def forget(self, mid: int) -> None:
+        self._client.ack(mid, 1)
+
     def end(self, goodbye: bytes | None = None) -> None:
         self._ended.set()
         if goodbye is not None and self._up:
@@ -194,12 +216,14 @@ class _Session:
             self._down = Down(self._number, f"broker refuses: {reason}", denied)
             return
         self._max_packet_bytes = getattr(props, "MaximumPacketSize", None)
-        client.subscribe(receipt_topic(self._unit), 1)
+        client.subscribe([(receipt_topic(self._unit), 1), (command_topic(self._unit), 1)])
 
     def _on_subscribe(
         self, client: paho.Client, data: Any, mid: int, reasons: list[ReasonCode], props: Any
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
+        if len(reasons) > 1 and reasons[1].is_failure:
+            log.warning("commands_denied reason=%s", reasons[1])  # the rest works without
+        if reasons[0].is_failure:
             self._down = Down(self._number, f"broker denies receipts: {reasons[0]}", denied=True)
             client.disconnect()
             return
@@ -208,9 +232,14 @@ class _Session:
         self._events.put(Up(self._number))
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
+        if message.topic == command_topic(self._unit):
+            self._events.put(Ordered(self._number, message.mid, bytes(message.payload)))
+            if message.qos:
+                return  # to be forgotten once it is obeyed
         # amqtt, resuming a session, also delivers what was never subscribed to, such as wills.
-        if message.topic == receipt_topic(self._unit):
+        elif message.topic == receipt_topic(self._unit):
             self._events.put(Answer(self._number, bytes(message.payload)))
+        client.ack(message.mid, message.qos)
 
     def _on_publish(
         self, client: paho.Client, data: Any, mid: int, reason: ReasonCode, props: Any
