@@ -8,8 +8,8 @@ have them read by someone who knows before a fleet goes out.
 
 RU864   GKRCh decision 18-46-03-1 of 2018-09-11 (secondary sources): 868.7-869.2 MHz 100 mW and
         10 % or listen before talk; 866-868 MHz 25 mW, 1 %; 864-865 MHz 25 mW, 0.1 %; the last
-        two not at airports. LoRaWAN's own text says under 1 %, and so does this table by default:
-        an operator who has the regulator's text may set 10 % (`with_duty_cycle`).
+        two not at airports. LoRaWAN's own text says under 1 % and 16 dBm EIRP, and so does this
+        table: an operator who has the regulator's text may set 10 % (`with_duty_cycle`).
 EU868   ETSI EN 300 220: 863-865 0.1 %, 865-868.6 1 %, 868.7-869.2 0.1 %, 869.4-869.65 10 % at
         500 mW ERP, 869.7-870 1 %. 14 dBm ERP elsewhere is LoRaWAN's 16 dBm EIRP.
 CN470   470-490 MHz up, 500-510 MHz down; no duty cycle, at most 1 s for a frame (inferred: every

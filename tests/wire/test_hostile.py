@@ -6,7 +6,16 @@ from collections.abc import Callable
 import pytest
 
 from firmware.wire.alert import pack_sighting, unpack_sighting
+from firmware.wire.commands import (
+    Command,
+    CommandResult,
+    pack_answer,
+    pack_command,
+    unpack_answer,
+    unpack_command,
+)
 from firmware.wire.errors import WireError
+from firmware.wire.health import Health, pack_health, unpack_health
 from firmware.wire.ids import ItemId, parse_unit
 from firmware.wire.objects import (
     Done,
@@ -27,13 +36,16 @@ from firmware.wire.picture import pack_picture, unpack_picture
 from firmware.wire.records import Receipt, Sighting, Status, dump_record, load_record
 from firmware.wire.replay import ReplayWindow
 from firmware.wire.rlc import Decoder
-from firmware.wire.topics import parse_status_topic, parse_up_topic
+from firmware.wire.topics import parse_command_topic, parse_status_topic, parse_up_topic
 
 KEY = bytes(16)
 SEEN = Sighting(
     "T0007", 123, 1.7e9, "leopard", 0.97, 1, 3, True, "ntp", "0a1b2c3d", 3, 3700, -30
 )  # fmt: skip
 GIVEN = Receipt("T0007-000123-frame-1", "ab" * 32, "stored")
+ORDER = Command("T0007", 12, "frame", 1_800_000_000, sighting=123, index=2)
+ANSWER = CommandResult("T0007", 12, 1_800_000_000, "refused", "no_broadband")
+REPORT = Health("T0007", 5, 1_800_000_000, "ntp", firmware="0.1.0", model="0a1b2c3d")
 
 
 def as_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
@@ -63,10 +75,17 @@ PARSERS: tuple[tuple[Callable[[bytes], object], bytes], ...] = (
     (lambda data: load_record(data, Sighting), dump_record(SEEN)),
     (lambda data: load_record(data, Receipt), dump_record(GIVEN)),
     (lambda data: load_record(data, Status), dump_record(Status("T0007", "online", 1.0))),
+    (unpack_command, pack_command(ORDER)),
+    (unpack_answer, pack_answer(ANSWER)),
+    (unpack_health, pack_health(REPORT)),
+    (lambda data: load_record(data, Command), dump_record(ORDER)),
+    (lambda data: load_record(data, CommandResult), dump_record(ANSWER)),
+    (lambda data: load_record(data, Health), dump_record(REPORT)),
     (as_text(parse_unit), b"T0007"),
     (as_text(ItemId.parse), b"T0007-000123-frame-1"),
     (as_text(parse_up_topic), b"trap/T0007/up/frame/123/1"),
     (as_text(parse_status_topic), b"trap/T0007/status"),
+    (as_text(parse_command_topic), b"trap/T0007/down/command"),
 )
 
 
@@ -112,7 +131,7 @@ def test_every_parser_takes_the_genuine_bytes(
 
 
 def test_thousands_of_hostile_inputs_raise_wire_errors_only() -> None:
-    refused = bombard(6_000, seed=1)
+    refused = bombard(8_000, seed=1)
     assert min(refused) > 20, f"a parser that refuses nothing is not one: {refused}"
 
 
