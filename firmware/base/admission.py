@@ -18,8 +18,10 @@ from typing import Literal
 from PIL import Image, features
 
 from firmware.base.store import Arrival
+from firmware.wire.commands import CommandResult
 from firmware.wire.errors import Damaged, WireError
-from firmware.wire.ids import ItemId, format_unit
+from firmware.wire.health import Health
+from firmware.wire.ids import ItemId, Kind, format_unit
 from firmware.wire.picture import CONTENT_TYPES, FORM, HEAD_BYTES, unpack_picture
 from firmware.wire.records import MAX_RECORD_BYTES, Sighting, Status, load_record
 from firmware.wire.topics import PICTURES, parse_status_topic, parse_up_topic
@@ -28,6 +30,7 @@ JSON = "application/json"
 Reason = Literal["qos", "topic", "oversized", "picture", "record", "mismatch", "damaged"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_OF_SIGHTINGS = ("sighting", "summary")
 _FORMATS = {"image/jpeg": "JPEG", "image/webp": "WEBP", "image/avif": "AVIF"}
 
 
@@ -73,7 +76,7 @@ class _Oversized(WireError):
 
 @dataclass(frozen=True)
 class _Named:
-    """What every record says of itself, whatever else is in it."""
+    """What a record of a kind that we do not know says of itself, whatever else is in it."""
 
     unit: str
     sighting: int
@@ -128,14 +131,27 @@ def _picture(message: Message, received_s: float, limits: Limits) -> Arrival:
 def _record(message: Message, received_s: float, item: ItemId) -> Arrival:
     if len(message.payload) > MAX_RECORD_BYTES:
         raise _Oversized(f"record of {len(message.payload)} bytes is over {MAX_RECORD_BYTES}")
-    record: Sighting | _Named
-    if item.kind == "sighting":
-        record = load_record(message.payload, Sighting)
-    else:
-        record = load_record(message.payload, _Named)
-    _check_same("unit", record.unit, format_unit(item.unit))
-    _check_same("sighting", record.sighting, item.sighting)
+    unit, number = _named(message.payload, item.kind)
+    _check_same("unit", unit, format_unit(item.unit))
+    _check_same("sighting" if item.kind in _OF_SIGHTINGS else "number", number, item.sighting)
     return _arrival(message, received_s, JSON, message.payload)
+
+
+def _named(payload: bytes, kind: Kind) -> tuple[str, int]:
+    """Unit and number that the record itself says, all of it being as it should."""
+    match kind:
+        case "sighting":
+            sighting = load_record(payload, Sighting)
+            return sighting.unit, sighting.sighting
+        case "health":
+            health = load_record(payload, Health)
+            return health.unit, health.number
+        case "answer":
+            answer = load_record(payload, CommandResult)
+            return answer.unit, answer.number
+        case _:
+            other = load_record(payload, _Named)
+            return other.unit, other.sighting
 
 
 def _arrival(message: Message, received_s: float, content_type: str, body: bytes) -> Arrival:

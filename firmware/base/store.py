@@ -1,7 +1,8 @@
 """What the base has: one SQLite file and a folder of pictures. The only module that writes them.
 
     <data_dir>/base.sqlite     `raw`: every accepted message, append-only; `item`, `sighting`,
-                               `unit`: derived from it, and rebuilt from it by `rebuild`
+                               `health`, `answer`, `unit`: derived from it, and rebuilt from it by
+                               `rebuild`, which also brings an older file's up to date
     <data_dir>/media/          the pictures, by content (see media.py)
 
 Promises: when `put` returns, all that it was given is durable (pictures first, then one commit),
@@ -24,13 +25,15 @@ from typing import Literal, Self
 
 from firmware.base.media import SUFFIXES, Media
 from firmware.durable import sync_directory
+from firmware.wire.commands import CommandResult
 from firmware.wire.errors import WireError
-from firmware.wire.ids import ItemId, format_unit
+from firmware.wire.health import Health
+from firmware.wire.ids import ItemId, Kind, format_unit
 from firmware.wire.records import Sighting, Status, load_record
 from firmware.wire.topics import parse_status_topic, parse_up_topic
 
 DATABASE = "base.sqlite"
-SCHEMA = 1
+SCHEMA = 2
 BUSY_TIMEOUT_S = 5.0
 
 Kept = Literal["stored", "duplicate", "conflict"]
@@ -62,12 +65,30 @@ _DERIVED = (
     ) STRICT""",
     "CREATE INDEX sighting_by_name ON sighting (unit, sighting)",
     "CREATE INDEX sighting_by_time ON sighting (time_s)",
+    """CREATE TABLE health ( -- as wire/health.py; what the unit does not know is NULL or empty
+        seq INTEGER PRIMARY KEY REFERENCES raw, received_s REAL NOT NULL,
+        unit TEXT NOT NULL, number INTEGER NOT NULL, time_s INTEGER, clock TEXT NOT NULL,
+        uptime_min INTEGER NOT NULL, disk_free_mb INTEGER NOT NULL, waiting INTEGER NOT NULL,
+        waiting_kb INTEGER NOT NULL, bursts INTEGER NOT NULL, empty INTEGER NOT NULL,
+        quiet_min INTEGER, battery_mv INTEGER, cpu_c INTEGER,
+        firmware TEXT NOT NULL, model TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX health_by_unit ON health (unit, received_s)",
+    """CREATE TABLE answer ( -- to commands, as wire/commands.py
+        seq INTEGER PRIMARY KEY REFERENCES raw, received_s REAL NOT NULL,
+        unit TEXT NOT NULL, number INTEGER NOT NULL, time_s INTEGER NOT NULL,
+        outcome TEXT NOT NULL, reason TEXT NOT NULL, expiry_ignored INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX answer_by_number ON answer (unit, number)",
     """CREATE TABLE unit (
         unit TEXT PRIMARY KEY, heard_s REAL NOT NULL,
         state TEXT, state_s REAL, until_s REAL, status_sha256 TEXT
     ) STRICT, WITHOUT ROWID""",
 )
-_DERIVED_TABLES = ("item", "sighting", "unit")
+_DERIVED_TABLES = ("item", "sighting", "health", "answer", "unit")
+_RECORDS: dict[Kind, type[Sighting] | type[Health] | type[CommandResult]] = {
+    "sighting": Sighting, "health": Health, "answer": CommandResult,
+}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -136,21 +157,24 @@ class Store:
 
     def rebuild(self) -> int:
         """Make the derived tables anew from `raw`; returns the number of messages read."""
-        count = 0
         with self._errors("rebuild the tables"), self._transaction():
-            for table in _DERIVED_TABLES:
-                self._db.execute(f"DROP TABLE {table}")
-            for statement in _DERIVED:
-                self._db.execute(statement)
-            rows = self._db.execute(
-                "SELECT seq, received_s, topic, content_type, sha256, bytes, record"
-                " FROM raw ORDER BY seq"
-            )
-            for count, row in enumerate(rows, 1):  # noqa: B007 - the last one is the answer
-                try:
-                    self._derive(*row)
-                except WireError as error:  # taken by an older, laxer version; `raw` keeps it
-                    log.error("not_derived seq=%d reason=%s", row[0], error)  # noqa: TRY400
+            return self._derive_all()
+
+    def _derive_all(self) -> int:
+        count = 0
+        for table in _DERIVED_TABLES:
+            self._db.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in _DERIVED:
+            self._db.execute(statement)
+        rows = self._db.execute(
+            "SELECT seq, received_s, topic, content_type, sha256, bytes, record"
+            " FROM raw ORDER BY seq"
+        )
+        for count, row in enumerate(rows, 1):  # noqa: B007 - the last one is the answer
+            try:
+                self._derive(*row)
+            except WireError as error:  # taken by an older, laxer version; `raw` keeps it
+                log.error("not_derived seq=%d reason=%s", row[0], error)  # noqa: TRY400
         return count
 
     def _prepare(self) -> None:
@@ -167,8 +191,12 @@ class Store:
                     f"this one knows {SCHEMA}): update this base station, or give another data_dir"
                 )
             if version == 0:
-                for statement in (*_RAW, *_DERIVED, f"PRAGMA user_version={SCHEMA}"):
+                for statement in _RAW:
                     self._db.execute(statement)
+            if version < SCHEMA:
+                count = self._derive_all()
+                self._db.execute(f"PRAGMA user_version={SCHEMA}")
+                log.info("tables_made from_schema=%d messages=%d", version, count)
 
     def _append(self, arrival: Arrival) -> Kept:
         outcome = self._outcome(arrival)
@@ -226,8 +254,9 @@ class Store:
             (unit, item.sighting, item.kind, item.index, sha256, seq, received_s, content_type,
              size_bytes, conflict),
         )  # fmt: skip
-        if item.kind == "sighting":
-            self._derive_sighting(seq, received_s, load_record(record or b"", Sighting))
+        if item.kind in _RECORDS:
+            values = dataclasses.asdict(load_record(record or b"", _RECORDS[item.kind]))
+            self._insert(item.kind, {"seq": seq, "received_s": received_s} | values)
 
     def _derive_status(self, unit: str, sha256: str, status: Status) -> None:
         self._db.execute(
@@ -235,11 +264,10 @@ class Store:
             (status.state, status.time_s, status.until_s, sha256, unit),
         )
 
-    def _derive_sighting(self, seq: int, received_s: float, sighting: Sighting) -> None:
-        values = {"seq": seq, "received_s": received_s} | dataclasses.asdict(sighting)
+    def _insert(self, table: str, values: dict[str, object]) -> None:
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)
-        self._db.execute(f"INSERT INTO sighting ({names}) VALUES ({marks})", values)
+        self._db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

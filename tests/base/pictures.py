@@ -1,4 +1,4 @@
-"""Small real pictures, and arrivals made from them."""
+"""Small real pictures, records, and arrivals made from them."""
 
 import hashlib
 import io
@@ -6,7 +6,9 @@ import io
 from PIL import Image
 
 from firmware.base.store import Arrival
-from firmware.wire.ids import ItemId
+from firmware.wire.commands import CommandResult
+from firmware.wire.health import Health
+from firmware.wire.ids import ItemId, Kind
 from firmware.wire.records import Sighting, Status, dump_record
 from firmware.wire.topics import status_topic, up_topic
 
@@ -25,6 +27,13 @@ def sighting(number: int = 1, unit: str = "T0007", species: str = "leopard") -> 
     )  # fmt: skip
 
 
+def health(number: int = 1, unit: str = "T0007", waiting: int = 0) -> Health:
+    return Health(
+        unit, number, None, "unsynced", uptime_min=10, disk_free_mb=30_000, waiting=waiting,
+        waiting_kb=0,
+    )  # fmt: skip
+
+
 def frame_arrival(item: ItemId, body: bytes, received_s: float = 1.8e9) -> Arrival:
     digest = hashlib.sha256(body).hexdigest()
     return Arrival(up_topic(item), received_s, "image/jpeg", digest, body)
@@ -32,6 +41,12 @@ def frame_arrival(item: ItemId, body: bytes, received_s: float = 1.8e9) -> Arriv
 
 def sighting_arrival(record: Sighting, received_s: float = 1.8e9) -> Arrival:
     item = ItemId(int(record.unit[1:], 16), record.sighting, "sighting")
+    return _record_arrival(up_topic(item), dump_record(record), received_s)
+
+
+def report_arrival(record: Health | CommandResult, received_s: float = 1.8e9) -> Arrival:
+    kind: Kind = "health" if isinstance(record, Health) else "answer"
+    item = ItemId(int(record.unit[1:], 16), record.number, kind)
     return _record_arrival(up_topic(item), dump_record(record), received_s)
 
 

@@ -10,11 +10,13 @@ from PIL import Image, features
 
 from firmware.base.admission import Limits, Message, Refused, admit
 from firmware.base.store import Arrival
+from firmware.wire.commands import CommandResult
+from firmware.wire.health import Health
 from firmware.wire.ids import KINDS, ItemId
 from firmware.wire.picture import CONTENT_TYPES, HEAD_BYTES, pack_picture
 from firmware.wire.records import MAX_RECORD_BYTES, Status, dump_record
 from firmware.wire.topics import PICTURES, status_topic, up_topic
-from tests.base.pictures import picture, sighting
+from tests.base.pictures import health, picture, sighting
 
 LIMITS = Limits(max_item_bytes=100_000, max_pixels=1_000_000)
 FRAME = ItemId(7, 1, "frame", 1)
@@ -54,9 +56,22 @@ def test_a_record_is_admitted_with_its_own_bytes() -> None:
     assert arrival.content_type == "application/json"
 
 
-@pytest.mark.parametrize("kind", ["health", "summary"])
-def test_other_records_need_only_say_whose_they_are(kind: str) -> None:
-    topic = f"trap/T0007/up/{kind}/5"
+@pytest.mark.parametrize(
+    ("kind", "record"), [("health", health(5)), ("answer", CommandResult("T0007", 5, 0, "done"))]
+)
+def test_reports_and_answers_are_whole_and_their_unit_s_own(
+    kind: str, record: Health | CommandResult
+) -> None:
+    payload = dump_record(record)
+    assert admit(Message(f"trap/T0007/up/{kind}/5", payload), 1.8e9, LIMITS).body == payload
+    assert refusal(Message(f"trap/T0008/up/{kind}/5", payload)).reason == "mismatch"
+    assert refusal(Message(f"trap/T0007/up/{kind}/6", payload)).reason == "mismatch"
+    bare = b'{"unit":"T0007","number":5}'
+    assert refusal(Message(f"trap/T0007/up/{kind}/5", bare)).reason == "record"
+
+
+def test_a_record_of_a_later_kind_needs_only_say_whose_it_is() -> None:
+    topic = "trap/T0007/up/summary/5"
     good = b'{"unit":"T0007","sighting":5,"disk":[1,2]}'
     assert admit(Message(topic, good), 1.8e9, LIMITS).body == good
     assert refusal(Message(topic, b'{"unit":"T0008","sighting":5}')).reason == "mismatch"

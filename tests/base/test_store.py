@@ -15,16 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.base.store import DATABASE, SCHEMA, Arrival, Kept, Store, StoreError
+from firmware.wire.commands import CommandResult
+from firmware.wire.health import Health
 from firmware.wire.ids import ItemId
 from firmware.wire.records import Sighting, Status
 from tests.base.pictures import (
     frame_arrival,
+    health,
     picture,
+    report_arrival,
     sighting,
     sighting_arrival,
     status_arrival,
 )
 
+TABLES = ("item", "sighting", "health", "answer", "unit")
 ITEM = ItemId(7, 1, "frame", 1)
 
 
@@ -40,7 +45,7 @@ def rows(store: Store, table: str) -> list[tuple[object, ...]]:
 
 
 def derived(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    return {table: rows(store, table) for table in ("item", "sighting", "unit")}
+    return {table: rows(store, table) for table in TABLES}
 
 
 def files(store: Store) -> list[Path]:
@@ -106,10 +111,45 @@ def test_a_unit_has_the_last_status_that_came_whatever_its_clock_says(store: Sto
     assert [row[:5] for row in rows(store, "unit")] == [("T0007", 1.8e9, "online", 1.7e9, None)]
 
 
-def test_the_sighting_table_has_every_field_of_the_record(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("table", "record"), [("sighting", Sighting), ("health", Health), ("answer", CommandResult)]
+)
+def test_the_table_of_a_record_has_every_field_of_it(
+    store: Store, table: str, record: type[Sighting] | type[Health] | type[CommandResult]
+) -> None:
     with contextlib.closing(sqlite3.connect(store.data_dir / DATABASE)) as db:
-        columns = {row[1] for row in db.execute("PRAGMA table_info(sighting)")}
-    assert columns == {f.name for f in dataclasses.fields(Sighting)} | {"seq", "received_s"}
+        columns = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    assert columns == {f.name for f in dataclasses.fields(record)} | {"seq", "received_s"}
+
+
+def test_reports_and_answers_can_be_asked_for_by_unit_and_time(store: Store) -> None:
+    answer = CommandResult("T0007", 12, 5, "refused", "stale")
+    store.put([
+        report_arrival(health(1, waiting=9), 1.8e9),
+        report_arrival(health(2, waiting=4), 1.8e9 + 60),
+        report_arrival(health(9, "T0008"), 1.8e9 + 90),
+        report_arrival(answer),
+    ])  # fmt: skip
+    with contextlib.closing(sqlite3.connect(store.data_dir / DATABASE)) as db:
+        found = db.execute("SELECT number, waiting FROM health WHERE unit = 'T0007'"
+                           " ORDER BY received_s DESC LIMIT 1").fetchone()  # fmt: skip
+        assert found == (2, 4)
+        assert db.execute("SELECT number, outcome, reason FROM answer").fetchall() == [
+            (12, "refused", "stale")
+        ]
+
+
+def test_a_file_of_the_first_schema_gets_its_tables_when_it_is_opened(tmp_path: Path) -> None:
+    with Store(tmp_path / "base") as store:
+        store.put([report_arrival(health()), sighting_arrival(sighting())])
+        before = derived(store)
+        with contextlib.closing(sqlite3.connect(store.data_dir / DATABASE)) as db:
+            for table in ("health", "answer"):
+                db.execute(f"DROP TABLE {table}")
+            db.execute("PRAGMA user_version = 1")
+            db.commit()
+    with Store(tmp_path / "base") as store:
+        assert derived(store) == before
 
 
 def test_the_raw_log_cannot_be_changed_or_shortened(store: Store) -> None:
@@ -136,7 +176,17 @@ def arrivals() -> st.SearchStrategy[Arrival]:
         lambda unit, state: status_arrival(Status(f"T000{unit}", state, 1.7e9)),
         small, st.sampled_from(("online", "offline")),
     )  # fmt: skip
-    return st.one_of(frames, sightings, statuses)
+    reports = st.builds(
+        lambda unit, number, waiting: report_arrival(health(number, f"T000{unit}", waiting)),
+        small, small, small,
+    )  # fmt: skip
+    answers = st.builds(
+        lambda unit, number, outcome: report_arrival(
+            CommandResult(f"T000{unit}", number, 5, outcome)
+        ),
+        small, small, st.sampled_from(("done", "expired")),
+    )  # fmt: skip
+    return st.one_of(frames, sightings, statuses, reports, answers)
 
 
 @settings(max_examples=25, deadline=None)
@@ -247,6 +297,8 @@ PUTTER = """
 import sys
 from pathlib import Path
 from firmware.base.store import Store
+from firmware.wire.commands import CommandResult
+from firmware.wire.health import Health
 from firmware.wire.ids import ItemId
 from tests.base.pictures import frame_arrival, picture
 with Store(Path(sys.argv[1])) as store:
