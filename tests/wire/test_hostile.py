@@ -45,7 +45,7 @@ SEEN = Sighting(
 GIVEN = Receipt("T0007-000123-frame-1", "ab" * 32, "stored")
 ORDER = Command("T0007", 12, "frame", 1_800_000_000, sighting=123, index=2)
 ANSWER = CommandResult("T0007", 12, 1_800_000_000, "refused", "no_broadband")
-REPORT = Health("T0007", 5, 1_800_000_000, "ntp", firmware="0.1.0", model="0a1b2c3d")
+REPORT = Health("T0007", 5, 1_800_000_000, "ntp", 1500, 30_000, 17, 4321, model="0a1b2c3d")
 
 
 def as_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
