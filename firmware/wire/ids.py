@@ -18,6 +18,8 @@ from firmware.wire.errors import WireError
 
 Kind = Literal["sighting", "preview", "frame", "health", "summary", "answer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+OF_SIGHTINGS: tuple[Kind, ...] = ("sighting", "preview", "frame")
+"""Of these kinds, the number of an item is a sighting's."""
 
 EPOCH_BITS = 12
 COUNT_BITS = 20

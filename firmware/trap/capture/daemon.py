@@ -17,12 +17,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Container
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from gpiozero import DigitalInputDevice, GPIOZeroError
 
 from firmware import loop
+from firmware.trap.activity import ActivityLog
 from firmware.trap.capture.archive import Archive, ArchiveError
 from firmware.trap.capture.artefact import load_classifier
 from firmware.trap.capture.camera import Camera, CameraError, CameraHung, Frame
@@ -34,10 +35,11 @@ from firmware.trap.capture.deadline import Overdue, each_within
 from firmware.trap.capture.numbering import Numbering, NumberingError
 from firmware.trap.capture.policy import Burst, items
 from firmware.trap.capture.trigger import Trigger
-from firmware.trap.capture.verdict import EMPTY, UNCERTAIN, Look
+from firmware.trap.capture.verdict import EMPTY, UNCERTAIN, Judge, Look
+from firmware.trap.commands.orders import OrdersFile
 from firmware.trap.outbox import Outbox, OutboxError
 from firmware.trap.settings import TrapSettings
-from firmware.wire.ids import MAX_SIGHTING
+from firmware.wire.ids import MAX_SIGHTING, OF_SIGHTINGS
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +147,9 @@ class Capture:
         self._archive = Archive(
             folder / "archive", settings.archive.min_free_mb * 10**6, self._unsent
         )
+        self._orders = OrdersFile(folder)
+        self._ordered: dict[str, float] = {}
+        self._activity = ActivityLog(folder, classifier.sidecar.id, classifier.thresholds)
         self._numbering = Numbering(
             folder / "sightings", settings.unit.epoch, lambda: self._known_numbers()
         )
@@ -193,7 +198,7 @@ class Capture:
     def _burst(self, edge: Edge) -> None:
         """One burst, with as many frames as the camera gives. Raises CameraError, CameraHung,
         NumberingError, OSError, the camera's only after the frames before it are safe."""
-        look = Look(self._classifier.scores, self._judge)
+        look = Look(self._classifier.scores, self._ordered_judge())
         frames: list[Frame] = []
         failure = self._take(frames, look)
         if frames:
@@ -204,6 +209,15 @@ class Capture:
             raise failure
         if failure is not None:
             log.warning("burst_cut_short frames=%d reason=%s", len(frames), failure)
+
+    def _ordered_judge(self) -> Judge:
+        """The model's, with the thresholds that the base has ordered over the config's."""
+        ordered = dict(self._orders.read().thresholds)
+        if ordered != self._ordered:
+            log.info("thresholds_ordered %s", " ".join(f"{k}={v:g}" for k, v in ordered.items()))
+            self._ordered = ordered
+        known = {name: ordered[name] for name in ordered if name in self._judge.thresholds}
+        return replace(self._judge, thresholds=dict(self._judge.thresholds) | known)
 
     def _take(self, frames: list[Frame], look: Look) -> CameraError | OSError | None:
         """Frames as they come, each looked at while the camera takes the next; then its error."""
@@ -244,6 +258,7 @@ class Capture:
         self._counts["frames_black"] += look.black
         if verdict.reason == "no_usable_frame":
             log.warning("no_usable_frame black=%d of=%d", look.black, len(frames))
+        self._activity.burst(edge.time_s, empty=verdict.label == EMPTY)
         if verdict.label == EMPTY:
             self._empties[night].append(look.greys[-1])
 
@@ -269,14 +284,15 @@ class Capture:
 
     def _unsent(self) -> Container[int]:
         try:
-            return {item.sighting for item in self._outbox.ids("waiting", "sending", "rejected")}
+            ids = self._outbox.ids("waiting", "sending", "rejected")
+            return {item.sighting for item in ids if item.kind in OF_SIGHTINGS}
         except OutboxError as error:
             log.warning("unsent_unknown reason=%s", error)
             return range(MAX_SIGHTING + 1)  # nobody knows, so every sighting counts as unsent
 
     def _known_numbers(self) -> list[int]:
         """Numbers that must not be given again, should the counter's file be lost."""
-        in_outbox = [item.sighting for item in self._outbox.ids()]
+        in_outbox = [i.sighting for i in self._outbox.ids() if i.kind in OF_SIGHTINGS]
         return [*self._archive.numbers(), *in_outbox]
 
 
