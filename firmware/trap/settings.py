@@ -10,6 +10,7 @@ from firmware.broker import Broker
 from firmware.config import setting
 from firmware.radio.settings import LoraModem
 
+SIGHTING_BYTES = 24
 ACTIONS = ("alert", "frames", "count")
 _UNIT = r"T(?!0000)[0-9A-F]{4}"
 
@@ -176,6 +177,13 @@ class Lora(LoraModem):
             raise ValueError("mode p2p needs key_file: `rosette provision` makes one")
         if self.mode == "lorawan" and self.lorawan is None:
             raise ValueError("mode lorawan needs the section [lora.lorawan]")
+        if self.mode == "lorawan":
+            rate = self.plan.data_rates[self.data_rate]
+            if rate is None or rate.max_payload_bytes < SIGHTING_BYTES:
+                raise ValueError(
+                    f"spreading_factor {self.spreading_factor}: LoRaWAN carries no alert of "
+                    f"{SIGHTING_BYTES} bytes with it in {self.region}; take a lower one"
+                )
 
 
 DEFAULT_POLICY: dict[str, tuple[str, ...]] = {

@@ -1,0 +1,94 @@
+"""How far one object has come over the air, and which of its frames is next. Pure.
+
+    manifest, symbols 0..K-1, a few repair symbols; the last one asks (poll)
+    Need(n)            n more symbols, the last one asks
+    ManifestWanted(h)  the manifest and the K - h symbols that the base lacks, the last one asks
+    silence            a bare poll: mostly it was the answer that got lost, and it costs a tenth
+    Done               over
+
+Repair symbols go out ahead of a poll only as far as the link's recent loss makes them wanted all
+but surely (`Loss`): too few cost one more round, too many cost airtime for nothing. Four numbers
+are all that a reboot has to keep.
+"""
+
+from dataclasses import dataclass, replace
+
+from firmware.wire.rlc import MAX_INDEX
+
+_FORGET = 0.3
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What share of our symbols gets lost, as the base's answers tell. Errs on the low side."""
+
+    share: float = 0.05
+
+    def extra(self, symbols: int) -> int:
+        """Repair symbols to send along with so many."""
+        return int(symbols * self.share)
+
+    def after(self, sent: int, arrived: int) -> "Loss":
+        """Of `sent` symbols at least `arrived` did."""
+        seen = min(max(1 - arrived / sent, 0.0), 0.6) if sent else self.share
+        return Loss((1 - _FORGET) * self.share + _FORGET * seen)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of an object. `index` None: no symbol (the manifest, or a bare poll)."""
+
+    manifest: bool = False
+    index: int | None = None
+    poll: bool = False
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """`count`: K; symbols below `next_index` have gone; those below `until` go before we listen."""
+
+    count: int
+    next_index: int
+    until: int
+    manifest_due: bool = True
+    poll_due: bool = False
+
+    @classmethod
+    def begin(cls, count: int, loss: Loss) -> "Transfer":
+        """Of an object of `count` source symbols."""
+        return cls(count, 0, count + loss.extra(count))
+
+    def frame(self) -> Frame | None:
+        """What to send now; None: it is the base's turn."""
+        if self.manifest_due:
+            return Frame(manifest=True)
+        if self.next_index < self.until:
+            return Frame(index=self.next_index, poll=self.next_index == self.until - 1)
+        return Frame(poll=True) if self.poll_due else None
+
+    def sent(self) -> "Transfer":
+        """After `frame` went out, or may have."""
+        if self.manifest_due:
+            return replace(self, manifest_due=False)
+        if self.next_index < self.until:
+            return replace(self, next_index=self.next_index + 1, poll_due=False)
+        return replace(self, poll_due=False)
+
+    def need(self, symbols: int, loss: Loss) -> "Transfer":
+        """The base lacks so many."""
+        return replace(self, until=self.next_index + symbols + loss.extra(symbols), poll_due=False)
+
+    def manifest_wanted(self, held: int) -> "Transfer":
+        """The base holds so many symbols and does not know of what."""
+        lacks = max(self.count - held, 0)
+        until = self.next_index + lacks
+        return replace(self, manifest_due=True, until=until, poll_due=lacks == 0)
+
+    def unanswered(self) -> "Transfer":
+        """We asked, and heard nothing."""
+        return replace(self, poll_due=True)
+
+    @property
+    def exhausted(self) -> bool:
+        """No symbols left that were never sent: the object needs a new number."""
+        return self.until > MAX_INDEX

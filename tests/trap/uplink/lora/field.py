@@ -1,0 +1,198 @@
+"""A unit's LoRa uplink and a base, on a virtual clock and a channel that loses what it is told to.
+
+The base is the gateway's own `Assembly` with a store that answers at once; frames take their time
+on air, and while one side sends it hears nothing.
+"""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from firmware.base.gateway.assembly import Assembly, Publish
+from firmware.base.gateway.assembly import Down as SayDown
+from firmware.sim.clock import VirtualClock
+from firmware.trap.outbox import Item
+from firmware.trap.settings import Lora
+from firmware.trap.uplink.lora.air import AirEvent, Down, Heard, NotSent, Sent, Up
+from firmware.trap.uplink.lora.encode import Encoded
+from firmware.trap.uplink.lora.memory import MemoryQueue, MemoryState
+from firmware.trap.uplink.lora.uplink import Hooks, LoraUplink
+from firmware.wire.airtime import Modulation, airtime_s
+from firmware.wire.alert import on_air
+from firmware.wire.ids import ItemId, parse_unit
+from firmware.wire.packet import COMMAND, RECEIPT, overhead_bytes
+from firmware.wire.records import Receipt, Sighting, dump_record
+from firmware.wire.topics import parse_up_topic
+
+UNIT = "T0007"
+BASE_S = 0.1  # what the base needs to store and answer
+PREVIEW, REFINEMENT = bytes(range(250)) * 2, bytes(range(256)) * 12
+
+
+def settings(**changes: Any) -> Lora:
+    given: dict[str, Any] = {"port": "/dev/null", "region": "RU864", "key_file": "/dev/null"}
+    return Lora(**(given | changes))
+
+
+def sighting(number: int, species: str = "leopard") -> Sighting:
+    return on_air(
+        Sighting(UNIT, number, 1_700_000_000.0, species, 0.97, 1, 3, True, "ntp", "01234567", 3)
+    )
+
+
+@dataclass
+class Field:
+    """`lost(port, up)`: whether this frame gets lost; `log`: (time, port, airtime) of ours."""
+
+    how: Lora = field(default_factory=settings)
+    lost: Callable[[int, bool], bool] = lambda port, up: False
+    sf: int = 9
+    limit_s: float = 36.0
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
+    state: Any = field(default_factory=MemoryState)
+    hooks: Hooks = field(default_factory=Hooks)
+    encode_s: float | None = None
+    answer_s: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.clock = VirtualClock()
+        self.base = Assembly()
+        self.stored: list[ItemId] = []
+        self.log: list[tuple[float, int, float]] = []
+        self.window_s = self.how.receipt_window_s + self.answer_s
+        self._events: list[tuple[float, int, Any]] = []
+        self._count = 0
+        self._sending_until_s = -1.0
+        self.base_on = self.radio_on = True
+        self.start()
+
+    # The air, as the uplink sees it
+
+    @property
+    def spreading_factor(self) -> int:
+        return self.sf
+
+    def payload_bytes(self, port: int) -> int:
+        return 200 - overhead_bytes(port)
+
+    def airtime_s(self, port: int, payload_bytes: int) -> float:
+        return airtime_s(Modulation(self.sf), payload_bytes + overhead_bytes(port))
+
+    def send(self, port: int, payload: bytes, token: int) -> None:
+        now_s, air_s = self.clock.monotonic(), self.airtime_s(port, len(payload))
+        assert now_s >= self._sending_until_s, "one frame at a time"
+        if not self.radio_on:
+            self.later(0.0, NotSent(token, "no radio"))
+            return
+        self._sending_until_s = now_s + air_s
+        self.log.append((now_s, port, air_s))
+        self.later(air_s, Sent(token))
+        if self.base_on and not self.lost(port, True):
+            self.later(air_s, ("base", port, payload))
+
+    def take(self, event: Any) -> AirEvent | None:
+        return event if isinstance(event, AirEvent) else None
+
+    def close(self) -> None:
+        self.radio_on = False
+
+    # The encoder
+
+    def encode(self, item: Item, *, refinement: bool) -> Encoded | None:
+        pictures = [("image/webp", PREVIEW), ("image/avif", REFINEMENT)][: 1 + refinement]
+        result = Encoded(item.id, tuple(pictures))
+        if self.encode_s is None:
+            return result
+        self.later(self.encode_s, result)
+        return None
+
+    # The world
+
+    def start(self) -> None:
+        """The unit boots, with what queue and state have."""
+        self._events = [e for e in self._events if isinstance(e[2], tuple)]
+        self.uplink = LoraUplink(
+            self.queue, self.state, self, self.how, _Encoder(self.encode), self.clock.now,
+            self.clock.monotonic, random.Random(self.seed), self.hooks,
+        )  # fmt: skip
+        self.later(0.0, Up())
+
+    def put_alert(self, number: int, species: str = "leopard") -> None:
+        body = dump_record(sighting(number, species))
+        item = ItemId(parse_unit(UNIT), number, "sighting")
+        self.queue.put(item, body, "application/json", 0, self.clock.now())
+
+    def put_crop(self, number: int) -> None:
+        item = ItemId(parse_unit(UNIT), number, "preview")
+        self.queue.put(item, b"crop %d" % number, "image/jpeg", 2, self.clock.now())
+
+    def later(self, after_s: float, event: Any) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (self.clock.monotonic() + after_s, self._count, event))
+
+    def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
+        """Time passes; how much did until `until` held."""
+        begin_s = self.clock.monotonic()
+        end_s = begin_s + seconds
+        wake_s = begin_s
+        while not until():
+            due_s = min(wake_s, self._events[0][0] if self._events else end_s, end_s)
+            self.clock.advance(max(0.0, due_s - self.clock.monotonic()))
+            if due_s >= end_s:
+                break
+            event = None
+            if self._events and self._events[0][0] <= due_s:
+                event = heapq.heappop(self._events)[2]
+                if isinstance(event, tuple):
+                    self._world(*event)
+                    continue
+            wait_s = self.uplink.step(event)
+            wake_s = float("inf") if wait_s is None else self.clock.monotonic() + wait_s + 1e-6
+        return self.clock.monotonic() - begin_s
+
+    def unplug(self) -> None:
+        self.radio_on = False
+        self.later(0.0, Down("unplugged"))
+
+    def plug(self) -> None:
+        self.radio_on = True
+        self.later(0.0, Up())
+
+    def _world(self, what: str, port: int, payload: bytes) -> None:
+        now_s = self.clock.monotonic()
+        if what == "base":
+            self._say(self.base.heard(parse_unit(UNIT), port, payload, now_s))
+        elif what == "store":
+            item = parse_up_topic(payload.decode())
+            self.stored.append(item)
+            self._say(self.base.receipt(self._receipts.pop(payload), now_s))
+        elif self._sending_until_s <= now_s and not self.lost(port, False):  # else we are deaf
+            self.later(0.0, Heard(port, payload))
+
+    def _say(self, out: Any) -> None:
+        for message in out:
+            if isinstance(message, Publish):
+                self._publish(message)
+            else:
+                assert isinstance(message, SayDown) and message.port in (RECEIPT, COMMAND)
+                air_s = self.airtime_s(message.port, len(message.payload))
+                self.later(0.05 + air_s, ("unit", message.port, message.payload))
+
+    _receipts: dict[bytes, Receipt] = field(default_factory=dict, init=False)
+
+    def _publish(self, message: Publish) -> None:
+        import hashlib
+
+        item = parse_up_topic(message.topic)
+        body = message.payload[34:] if item.kind == "preview" else message.payload
+        digest = hashlib.sha256(body).hexdigest()
+        self._receipts[message.topic.encode()] = Receipt(str(item), digest, "stored")
+        self.later(BASE_S, ("store", 0, message.topic.encode()))
+
+
+@dataclass
+class _Encoder:
+    start: Callable[..., Encoded | None]
