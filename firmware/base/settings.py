@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.base.survey.settings import SurveySettings
 from firmware.broker import Broker
 from firmware.config import setting
 
@@ -68,3 +69,4 @@ class BaseSettings:
     mqtt: Broker
     store: StoreSettings
     receiver: ReceiverSettings = ReceiverSettings()
+    survey: SurveySettings = SurveySettings()

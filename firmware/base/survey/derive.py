@@ -1,0 +1,209 @@
+"""The derived tables, one message and one statement at a time. Only `book.py` calls this.
+
+Promises that it does not matter how messages and statements interleave: once all have come, the
+tables say the same. Each of the two is taken in the order of its numbers.
+
+Time: the unit's own, where its clock is set. Where it is not, the unit's time is believed only if
+it lies within the 400 days before the message came; otherwise the time of coming stands in, and
+either way the observation is marked as doubtful.
+"""
+
+import sqlite3
+from collections.abc import Collection
+
+from firmware.base.survey.events import Seen, visits
+from firmware.base.survey.statements import (
+    EMPTY,
+    Ended,
+    Placed,
+    Review,
+    Statement,
+    Undone,
+    Voided,
+    load_statement,
+)
+from firmware.base.survey.view import current
+from firmware.wire.errors import WireError
+from firmware.wire.health import Health
+from firmware.wire.records import Sighting, Status, load_record
+from firmware.wire.topics import parse_up_topic
+
+Group = tuple[str, int | None, str]  # unit, deployment, species: what events are made of
+_IN_GROUP = "unit = ? AND deployment IS ? AND species = ?"
+
+SLOT_S = 600  # heartbeats closer than this are one
+SAME_S = 60.0  # two records of one name within this are one sighting, come on two roads
+OLDEST_S = 400 * 86400.0
+AHEAD_S = 86400.0
+
+
+def take_message(
+    db: sqlite3.Connection, seq: int, received_s: float, topic: str, record: bytes
+) -> set[Group]:
+    """One row of the store's log; returns the groups whose events it changes. Raises WireError."""
+    if topic.endswith("/status"):
+        status = load_record(record, Status)
+        if status.state != "offline":  # the broker says that one, not the unit
+            _beat(db, status.unit, received_s, status.until_s)
+        return set()
+    kind = parse_up_topic(topic).kind
+    if kind == "health":
+        health = load_record(record, Health)
+        at_s, _ = believed(float(health.time_s or 0), health.clock, received_s)
+        _beat(db, health.unit, at_s)
+    if kind == "sighting":
+        return _take_sighting(db, seq, received_s, load_record(record, Sighting))
+    return set()
+
+
+def take_statement(
+    db: sqlite3.Connection, seq: int, said_s: float, who: str, statement: Statement
+) -> set[Group]:
+    """One row of the log of statements; returns the groups whose events it changes."""
+    match statement:
+        case Placed():
+            db.execute(
+                "INSERT INTO deployment VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (seq, statement.unit, statement.place, statement.latitude, statement.longitude,
+                 statement.start_s, statement.end_s, statement.notes),
+            )  # fmt: skip
+            return _settle(db, statement.unit)
+        case Ended():
+            unit = _unit_of(db, statement.deployment)
+            db.execute(
+                "UPDATE deployment SET end_s = ? WHERE id = ?",
+                (statement.end_s, statement.deployment),
+            )
+            return _settle(db, unit)
+        case Voided():
+            unit = _unit_of(db, statement.deployment)
+            db.execute("DELETE FROM deployment WHERE id = ?", (statement.deployment,))
+            return _settle(db, unit)
+        case Review():
+            db.execute("INSERT INTO review VALUES (?, ?, 0)", (seq, statement.observation))
+            return _look_again(db, statement.observation)
+        case Undone():
+            db.execute("UPDATE review SET undone = 1 WHERE statement = ?", (statement.review,))
+            (observation,) = db.execute(
+                "SELECT observation FROM review WHERE statement = ?", (statement.review,)
+            ).fetchone()
+            return _look_again(db, observation)
+    return set()  # a line of the audit
+
+
+def regroup(db: sqlite3.Connection, groups: Collection[Group], independence_s: float) -> None:
+    """Make the events of these groups anew."""
+    db.executemany(f"DELETE FROM event WHERE {_IN_GROUP}", groups)
+    for group in groups:
+        rows = db.execute(
+            f"SELECT seq, at_s, count, event FROM observation WHERE {_IN_GROUP}", group
+        ).fetchall()
+        before = {row[0]: row[3] for row in rows}
+        seen = [] if group[2] == EMPTY else [Seen(*row[:3]) for row in rows]
+        runs = visits(seen, independence_s)
+        db.executemany(
+            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(run.seqs[0], *group, run.start_s, run.end_s, len(run.seqs), run.count)
+             for run in runs],
+        )  # fmt: skip
+        after = dict.fromkeys(before) | {seq: run.seqs[0] for run in runs for seq in run.seqs}
+        db.executemany(
+            "UPDATE observation SET event = ? WHERE seq = ?",
+            [(event, seq) for seq, event in after.items() if event != before[seq]],
+        )
+
+
+def all_groups(db: sqlite3.Connection) -> set[Group]:
+    """Every group that has an observation."""
+    return set(db.execute("SELECT DISTINCT unit, deployment, species FROM observation"))
+
+
+def believed(time_s: float, clock: str, received_s: float) -> tuple[float, bool]:
+    """When it was, and whether that is doubtful."""
+    if clock != "unsynced" and time_s > 0:
+        return time_s, False
+    if received_s - OLDEST_S <= time_s <= received_s + AHEAD_S:
+        return time_s, True
+    return received_s, True
+
+
+def _take_sighting(
+    db: sqlite3.Connection, seq: int, received_s: float, record: Sighting
+) -> set[Group]:
+    at_s, doubt = believed(record.time_s, record.clock, received_s)
+    _beat(db, record.unit, at_s)
+    twin = db.execute(
+        "SELECT 1 FROM observation WHERE unit = ? AND sighting = ? AND abs(unit_s - ?) <= ?",
+        (record.unit, record.sighting, record.time_s, SAME_S),
+    ).fetchone()
+    if twin:
+        return set()
+    view = current(record.species, record.individuals, ())
+    deployment = _deployment_at(db, record.unit, at_s)
+    db.execute(
+        f"INSERT INTO observation VALUES ({', '.join('?' * 22)})",
+        (seq, record.unit, record.sighting, deployment, at_s, record.time_s, received_s, doubt,
+         record.night, record.model, record.species, record.confidence, record.individuals,
+         view.species, view.count, view.sex, view.age, view.people, False, None, None, None),
+    )  # fmt: skip
+    return {(record.unit, deployment, view.species)}
+
+
+def _look_again(db: sqlite3.Connection, observation: int) -> set[Group]:
+    """The observation as its reviews leave it."""
+    unit, deployment, before, machine, count = db.execute(
+        "SELECT unit, deployment, species, machine_species, machine_count FROM observation"
+        " WHERE seq = ?", (observation,),
+    ).fetchone()  # fmt: skip
+    said = db.execute(
+        "SELECT who, said_s, body FROM review JOIN statement ON seq = statement"
+        " WHERE observation = ? AND undone = 0 ORDER BY seq", (observation,),
+    ).fetchall()  # fmt: skip
+    reviews = [r for *_, body in said if isinstance(r := load_statement("review", body), Review)]
+    view = current(machine, count, reviews)
+    who, when = said[-1][:2] if said else (None, None)
+    db.execute(
+        "UPDATE observation SET species = ?, count = ?, sex = ?, age = ?, people = ?, reviewed = ?,"
+        " reviewed_by = ?, reviewed_s = ? WHERE seq = ?",
+        (view.species, view.count, view.sex, view.age, view.people, view.reviewed, who, when,
+         observation),
+    )  # fmt: skip
+    return {(unit, deployment, before), (unit, deployment, view.species)}
+
+
+def _settle(db: sqlite3.Connection, unit: str) -> set[Group]:
+    """Put the unit's observations where the unit stood."""
+    changed: set[Group] = set()
+    rows = db.execute("SELECT seq, at_s, deployment, species FROM observation WHERE unit = ?",
+                      (unit,)).fetchall()  # fmt: skip
+    for seq, at_s, before, species in rows:
+        now = _deployment_at(db, unit, at_s)
+        if now != before:
+            db.execute("UPDATE observation SET deployment = ? WHERE seq = ?", (now, seq))
+            changed |= {(unit, before, species), (unit, now, species)}
+    return changed
+
+
+def _deployment_at(db: sqlite3.Connection, unit: str, at_s: float) -> int | None:
+    row = db.execute(
+        "SELECT id FROM deployment"
+        " WHERE unit = ? AND start_s <= ? AND (end_s IS NULL OR ? < end_s)", (unit, at_s, at_s),
+    ).fetchone()  # fmt: skip
+    return None if row is None else int(row[0])
+
+
+def _unit_of(db: sqlite3.Connection, deployment: int) -> str:
+    row = db.execute("SELECT unit FROM deployment WHERE id = ?", (deployment,)).fetchone()
+    if row is None:
+        raise WireError(f"there is no deployment {deployment}")
+    return str(row[0])
+
+
+def _beat(db: sqlite3.Connection, unit: str, at_s: float, until_s: float | None = None) -> None:
+    """The unit lived then, and, where it said so, slept until."""
+    slot = int(at_s // SLOT_S)
+    db.execute(
+        "INSERT INTO heartbeat VALUES (?, ?, ?) ON CONFLICT (unit, slot)"
+        " DO UPDATE SET until_s = max(until_s, excluded.until_s)",
+        (unit, slot, max(until_s or 0.0, slot * float(SLOT_S))),
+    )
