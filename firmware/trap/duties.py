@@ -5,7 +5,8 @@ directory keep them apart (`commands/orders.py`, `health.py`). Promises what tho
 that nothing in here ends the uplink.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from firmware.trap.activity import read_activity
 from firmware.trap.capture.clock import clock_quality
@@ -30,31 +31,34 @@ class Duties:
         self.silent_s = commander.silent_s
 
     @classmethod
+    @contextmanager
     def of(
         cls,
         settings: TrapSettings,
-        mqtt: Outbox | None,
-        lora: Outbox | None,
         now: Callable[[], float],
         monotonic: Callable[[], float],
         clock: Callable[[], Clock] = clock_quality,
-    ) -> "Duties":
-        """As the settings have it; the outboxes of the links that the unit has."""
-        unit, folder = settings.unit.id, settings.unit.data_dir
+    ) -> Iterator["Duties"]:
+        """As the settings have it, with the outboxes of all the unit's links: opened anew, so that
+        an uplink sees what comes into its own as it sees what the capture daemon puts."""
+        unit, folder, limit = settings.unit, settings.unit.data_dir, settings.outbox.max_mb * 10**6
         orders = OrdersFile(folder)
-        means = Means(
-            archive=folder / "archive",
-            outbox=mqtt,
-            encrypted=mqtt is not None and settings.mqtt.encrypted,
-            labels=lambda: read_activity(folder).labels.split() or LABELS,
-            reboot=rebooter(settings.commands.reboot),
-        )
-        reporter = Reporter(
-            unit, folder, [outbox for outbox in (mqtt, lora) if outbox is not None],
-            lambda: orders.read().interval_s or settings.report.interval_s,
-            lambda: read_vitals(folder), now, monotonic, clock, this_boot(),
-        )  # fmt: skip
-        return cls(Commander(unit, orders, means, now, monotonic, clock), reporter)
+        with ExitStack() as stack:
+            mqtt = stack.enter_context(Outbox(unit.outbox, limit)) if settings.mqtt else None
+            lora = stack.enter_context(Outbox(unit.lora_outbox, limit)) if settings.lora else None
+            means = Means(
+                archive=folder / "archive",
+                outbox=mqtt,
+                encrypted=bool(settings.mqtt and settings.mqtt.encrypted),
+                labels=lambda: read_activity(folder).labels.split() or LABELS,
+                reboot=rebooter(settings.commands.reboot),
+            )
+            reporter = Reporter(
+                unit.id, folder, [outbox for outbox in (mqtt, lora) if outbox is not None],
+                lambda: orders.read().interval_s or settings.report.interval_s,
+                lambda: read_vitals(folder), now, monotonic, clock, this_boot(),
+            )  # fmt: skip
+            yield cls(Commander(unit.id, orders, means, now, monotonic, clock), reporter)
 
     def step(self) -> float:
         """Do what is due; the seconds until something is."""

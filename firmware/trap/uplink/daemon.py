@@ -74,7 +74,7 @@ def run(
         outbox = stack.enter_context(Outbox(trap.unit.outbox, trap.outbox.max_mb * 10**6))
         sender = stack.enter_context(OnlySender(trap.unit.outbox, this_boot()))
         link = MqttLink(trap.mqtt, unit, events, now)
-        duties = Duties.of(trap, outbox, None, now, time.monotonic)
+        duties = stack.enter_context(Duties.of(trap, now, time.monotonic))
         uplink = Uplink(
             outbox, link, trap.uplink, unit, now, time.monotonic, random.Random(), duties.silent_s
         )  # fmt: skip
