@@ -42,10 +42,10 @@ class Counters:
     """`take()` gives the next counter of `epoch`. One process at a time holds a file."""
 
     def __init__(self, path: Path, epoch: int) -> None:
-        self._path = path
+        self._path, self.epoch = path, epoch
         self._lock = _lock(path)
         try:
-            self.epoch, self._next = _opened(path, epoch)
+            self._next = _opened(path, epoch)
         except BaseException:
             os.close(self._lock)
             raise
@@ -88,7 +88,8 @@ def start_epoch(path: Path, epoch: int) -> None:
         os.close(lock)
 
 
-def _opened(path: Path, epoch: int) -> tuple[int, int]:
+def _opened(path: Path, epoch: int) -> int:
+    """The first counter of this epoch that nobody has been given."""
     _check_epoch(epoch)
     try:
         used, free = _read(path)
@@ -102,7 +103,7 @@ def _opened(path: Path, epoch: int) -> tuple[int, int]:
             f"{path}: epoch {used} was used already, the config says {epoch}: an epoch never goes "
             f"back; take {used} to go on or {used + 1} to begin anew"
         )
-    return (epoch, free) if used == epoch else (epoch, 0)
+    return free if used == epoch else 0
 
 
 def _check_epoch(epoch: int) -> None:

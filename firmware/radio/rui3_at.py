@@ -19,7 +19,7 @@ BAUD = 115200
 MOST_BYTES = 250  # 500 hex digits; the manual's other figure, 256 bytes, contradicts itself
 P2P, LORAWAN = 0, 1
 PATIENCE_S = 2.0  # a command is answered in milliseconds; AT+NWM restarts first
-WAKE_TRIES = 4
+WAKE_TRIES = 8  # each a quarter of the patience
 _MOST_EVENTS = 256  # an interrupted daemon must not fill the memory
 _BANNER = re.compile(r"current work mode|rakwireless", re.IGNORECASE)
 _STARTED = re.compile(r"current work mode", re.IGNORECASE)  # its last line
@@ -27,8 +27,8 @@ _EVENT = re.compile(r"\+EVT:\s*(.*)", re.IGNORECASE)
 _REFUSAL = re.compile(r"AT_[A-Z_]+")
 _MODE = re.compile(r"NWM[=:]\s*([0-2])$", re.IGNORECASE)
 _HEARD = re.compile(
-    r"RXP2P[:,]\s*(?:RSSI\s*)?(-?\d{1,4})[:,]\s*(?:SNR\s*)?(-?\d{1,3})(?::\d{1,3})?"
-    r":([0-9A-F]{2,1000})",
+    r"RXP2P\s*[:,]\s*(?:RSSI\s*)?(-?\d{1,4})\s*[:,]\s*(?:SNR\s*)?(-?\d{1,3})\s*"
+    r"(?::\s*\d{1,3}\s*)?:\s*([0-9A-F]{2,1000})",
     re.IGNORECASE,
 )
 _DOWNLINK = re.compile(
@@ -125,7 +125,7 @@ class Rui3At:
         it; where it was asked twice, a second answer is waited for and dropped."""
         for attempt in range(WAKE_TRIES):
             self._lines.write("\r\nAT+NWM=?")  # the first end is for what it was told half before
-            mode = self._mode()
+            mode = self._mode(self._patience_s / 4)
             if mode is not None:
                 for line in self._lines.within(self._patience_s / 8 if attempt else 0.0):
                     self._is_event(line)
@@ -134,9 +134,9 @@ class Rui3At:
             f"{self._lines.path}: no modem answers here; is it an RUI3 one, at this baud rate?"
         )
 
-    def _mode(self) -> int | None:
+    def _mode(self, timeout_s: float) -> int | None:
         mode = None
-        for line in self._lines.within(self._patience_s):
+        for line in self._lines.within(timeout_s):
             if self._is_event(line):
                 continue
             if (match := _MODE.search(line)) is not None:

@@ -13,6 +13,7 @@ from firmware.radio.rui3_at import (
     LORAWAN,
     MOST_BYTES,
     PATIENCE_S,
+    Refused,
     Restarted,
     Rui3At,
     parse_downlink,
@@ -57,17 +58,14 @@ class Rui3Lorawan:
         most = self.max_payload_bytes()
         if not 1 <= port <= 223 or not 1 <= len(payload) <= most:
             raise ValueError(f"port {port}, {len(payload)} bytes: not within 1..223, 1..{most}")
-        if not self._joined:
-            self.join()
         try:
-            self._at.command(f"AT+CFM={confirmed:d}")
-            self._at.command(f"AT+SEND={port}:{payload.hex().upper()}")
+            self._start(port, payload, confirmed)
             good = "SENDCONFIRMEDOK" if confirmed else "TXDONE"
             self._await(good, "SENDCONFIRMEDFAILED", UPLINK_S)
         except RadioBusy:
             raise
         except RadioError:
-            self._joined = False
+            self._joined = False  # to be looked at before the next one
             raise
 
     def receive(self, timeout_s: float) -> Downlink | None:
@@ -97,6 +95,20 @@ class Rui3Lorawan:
     def close(self) -> None:
         """See `Lorawan`."""
         self._lines.close()
+
+    def _start(self, port: int, payload: bytes, confirmed: bool) -> None:
+        command = f"AT+SEND={port}:{payload.hex().upper()}"
+        for last in (False, True):
+            if not self._joined:
+                self.join()
+            try:
+                self._at.command(f"AT+CFM={confirmed:d}")
+                self._at.command(command)
+                return
+            except Refused as refusal:  # it restarted some time ago, and has sent nothing now
+                self._joined = False
+                if last or refusal.answer != "AT_NO_NETWORK_JOINED":
+                    raise
 
     def _is_joined(self) -> bool:
         joined = _value(self._at.command("AT+NJS=?")) == "1"

@@ -69,10 +69,12 @@ class LoraModem:
                 f"power_dbm {self.power_dbm} and antenna_gain_dbi {self.antenna_gain_dbi:g} make "
                 f"more than the {most_dbm:g} dBm that {self.region} allows at {self.carrier_hz} Hz"
             )
-        if self.plan.p2p_payload_bytes(self.tuning.modulation) < 1:
+        if self.lorawan is not None:
+            self.data_rate  # noqa: B018  (raises where there is none)
+        elif self.plan.p2p_payload_bytes(self.tuning.modulation) < 1:
             raise ValueError(
-                f"spreading_factor {self.spreading_factor} is too slow for {self.region}: it allows "
-                f"{self.band.dwell_s:g} s for a frame, and none is that short"
+                f"spreading_factor {self.spreading_factor} is too slow for {self.region}: not "
+                f"even an alert fits the {self.band.dwell_s:g} s that a frame may last"
             )
 
     @property
@@ -103,8 +105,10 @@ class LoraModem:
     def data_rate(self) -> int:
         """The number of LoRaWAN's data rate with our spreading factor at 125 kHz."""
         for number, rate in enumerate(REGIONS[self.region].data_rates):
-            if rate and (rate.spreading_factor, rate.bandwidth_hz) == (
-                self.spreading_factor, 125_000
-            ):  # fmt: skip
+            if rate is None or rate.bandwidth_hz != 125_000:
+                continue
+            if rate.spreading_factor == self.spreading_factor:
                 return number
-        raise ValueError(f"{self.region} has no LoRaWAN data rate at SF{self.spreading_factor}")
+        raise ValueError(
+            f"{self.region} has no LoRaWAN data rate with spreading_factor {self.spreading_factor}"
+        )

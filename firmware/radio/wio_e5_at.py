@@ -21,7 +21,7 @@ BAUD = 9600
 MOST_BYTES = 222  # what test mode can carry is documented nowhere; this much LoRaWAN carries
 PATIENCE_S = 3.0
 NOT_IN_THIS_MODE = -12
-WAKE_TRIES = 4
+WAKE_TRIES = 8  # each a quarter of the patience
 _MOST_KEPT = 256
 _ANSWER = re.compile(r"\+([A-Z]{2,8}):\s*(.*)", re.IGNORECASE)
 _ERROR = re.compile(r"ERROR\((-?\d{1,3})\)", re.IGNORECASE)
@@ -120,7 +120,7 @@ class WioE5At:
         for attempt in range(WAKE_TRIES):
             self._lines.write("AT+TEST=STOP")  # refused in other modes, which does no harm
             self._lines.write("AT")
-            for line in self._lines.within(self._patience_s):
+            for line in self._lines.within(self._patience_s / 4):
                 if self._taken(line) == ("AT", "OK"):
                     for late in self._lines.within(self._patience_s / 8 if attempt else 0.0):
                         self._taken(late)

@@ -17,7 +17,8 @@ from firmware.wire.regions import Region
 JOIN_S = 20.0
 UPLINK_S = 12.0  # the longest uplink, RX1, RX2 and the longest downlink in them
 _MOST_CAME = 64
-_OVER = re.compile(r"Done|Please join network first|Length error.*|DR error.*", re.IGNORECASE)
+_NOT_JOINED = "Please join network first"
+_OVER = re.compile(rf"Done|{_NOT_JOINED}|Length error.*|DR error.*", re.IGNORECASE)
 
 
 class WioE5Lorawan:
@@ -51,17 +52,11 @@ class WioE5Lorawan:
         most = self.max_payload_bytes()
         if not 1 <= port <= 223 or not 1 <= len(payload) <= most:
             raise ValueError(f"port {port}, {len(payload)} bytes: not within 1..223, 1..{most}")
-        if not self._joined:
-            self.join()
-        self._at.ask(f"AT+PORT={port}")
         command = f'AT+{"C" if confirmed else ""}MSGHEX="{payload.hex().upper()}"'
-        try:
-            said = self._at.ask(command, lambda text: _OVER.fullmatch(text) is not None, UPLINK_S)
-        except RadioBusy:
-            raise
-        except RadioError:
+        said = self._exchange(port, command)
+        if said[-1] == _NOT_JOINED:  # it restarted some time ago, and has sent nothing now
             self._joined = False
-            raise
+            said = self._exchange(port, command)
         self._judge(said, confirmed)
 
     def receive(self, timeout_s: float) -> Downlink | None:
@@ -95,6 +90,18 @@ class WioE5Lorawan:
         self._at.ask(f'AT+KEY=APPKEY,"{self._app_key.hex().upper()}"')
         self._at.ask("AT+ADR=OFF")
         self._at.ask(f"AT+DR={self._data_rate}")
+
+    def _exchange(self, port: int, command: str) -> list[str]:
+        if not self._joined:
+            self.join()
+        try:
+            self._at.ask(f"AT+PORT={port}")
+            return self._at.ask(command, lambda text: _OVER.fullmatch(text) is not None, UPLINK_S)
+        except RadioBusy:
+            raise
+        except RadioError:
+            self._joined = False
+            raise
 
     def _judge(self, said: list[str], confirmed: bool) -> None:
         """What became of an uplink. Downlinks that came with it are kept."""

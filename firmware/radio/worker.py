@@ -9,6 +9,7 @@ Promises
 - Sets the modem up again every few minutes in which nothing happened, as one that was reset
   without a word would stay deaf for ever.
 - After `close` returns, the port is free and no more events come.
+- An error that no radio promises (a bug) stops the daemon's loop, so that systemd starts it again.
 
 It sleeps until something is heard or asked; it polls nothing.
 """
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firmware.loop import Events
+from firmware.loop import Events, Stop
 from firmware.radio.port import Heard, Radio, RadioError, RadioGone, Tuning
 
 RETRY_LEAST_S = 1.0
@@ -68,6 +69,11 @@ class _Order:
     token: int
 
 
+def retry_s(failures: int, least_s: float, most_s: float) -> float:
+    """The wait after so many failures in a row: doubled with each, up to the limit."""
+    return min(least_s * 2.0 ** min(max(failures, 1) - 1, 30), most_s)
+
+
 class RadioWorker:
     """Starts at once. `send` and `close` are for the daemon's thread."""
 
@@ -113,23 +119,32 @@ class RadioWorker:
 
     def _run(self) -> None:
         failures = 0
-        while not self._closing.is_set():
-            radio: Radio | None = None
-            try:
-                radio = self._open()
-                radio.tune(self._tuning)
-                failures = 0
-                self._serve(radio)
-            except RadioError as error:
-                failures += 1
-                self._events.put(RadioDown(str(error)))
-            finally:
-                with self._lock:
-                    self._radio = None
-                if radio is not None:
-                    radio.close()
-            self._refuse_for(self._retry_s(failures))
-        self._refuse_for(0.0)
+        try:
+            while not self._closing.is_set():
+                failures = self._live(failures)
+                self._refuse_for(retry_s(failures, self._retry_least_s, self._retry_most_s))
+            self._refuse_for(0.0)
+        finally:
+            if not self._closing.is_set():
+                self._events.put(Stop())
+
+    def _live(self, failures: int) -> int:
+        """Opens the radio and serves until that fails: the failures in a row then."""
+        radio: Radio | None = None
+        try:
+            radio = self._open()
+            radio.tune(self._tuning)
+            failures = 0
+            self._serve(radio)
+        except RadioError as error:
+            failures += 1
+            self._events.put(RadioDown(str(error)))
+        finally:
+            with self._lock:
+                self._radio = None
+            if radio is not None:
+                radio.close()
+        return failures
 
     def _serve(self, radio: Radio) -> None:
         """Until it is closed or fails."""
@@ -163,10 +178,6 @@ class RadioWorker:
             self._events.put(NotSent(order.token, str(error), gone=False))
         else:
             self._events.put(Sent(order.token))
-
-    def _retry_s(self, failures: int) -> float:
-        doublings = min(max(failures, 1) - 1, 30)
-        return min(self._retry_least_s * 2.0**doublings, self._retry_most_s)
 
     def _refuse_for(self, wait_s: float) -> None:
         """No radio: every order ends at once. Returns when the time is over, or on closing."""
