@@ -38,8 +38,10 @@ class Ledger:
         if not airtime_s > 0 or not math.isfinite(start_s + airtime_s):
             raise ValueError(f"frame at {start_s} s of {airtime_s} s cannot be entered")
         start_s = max(start_s, self.end_s)
-        kept = (entry for entry in self.entries if sum(entry) > start_s - WINDOW_S)
-        return Ledger((*kept, (start_s, airtime_s)))
+        gone = 0
+        while gone < len(self.entries) and sum(self.entries[gone]) <= start_s - WINDOW_S:
+            gone += 1
+        return Ledger((*self.entries[gone:], (start_s, airtime_s)))
 
     def used_s(self, now_s: float) -> float:
         """Airtime in the hour that ends now, and of a frame still on the air all of it."""
