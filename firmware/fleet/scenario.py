@@ -8,7 +8,7 @@ another one. Channel: random of the plan, for good. Spreading factor: the smalle
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from firmware.radio.port import Tuning
 from firmware.sim.channel_models import (
@@ -29,7 +29,7 @@ POWER_DBM = 14
 ANTENNA_DBI = 2.0
 BANDWIDTH_HZ = 125_000
 MOST_PLACES = 1000  # tried for one unit before the disc is called too large
-RIDGE = forest(exponent=3.2, base_height_m=30.0)  # light forest, the gateway on a ridge
+RIDGE_M = 30.0  # the gateway's height over the units around it
 
 # What an 8-channel concentrator listens to: the region's default channels and as many of the law's
 # other places as its two receivers of 0.9 MHz reach. RU864: 867.1..867.9 MHz are in the 866-868 MHz
@@ -57,9 +57,14 @@ class Scenario:
     region: str = "RU864"
     spreading_factor: int | None = None
     radius_m: float = 4000.0
-    model: PathLoss = field(default=RIDGE)
+    exponent: float = 3.2
     fading_db: float = 2.0
     seed: int = 1
+
+    @property
+    def model(self) -> PathLoss:
+        """Trees, and the gateway on a ridge."""
+        return forest(self.exponent, base_height_m=RIDGE_M)
 
     @property
     def plan(self) -> Region:
