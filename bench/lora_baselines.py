@@ -2,8 +2,8 @@
 
     stop_and_wait      each fragment is repeated until it is acknowledged
     selective_repeat   all fragments, then those that the answer's bitmap lacks, until none is
-    ts004              LoRaWAN's parity code over GF(2) (TS004-2.0.0, section 3), with its answer:
-                       the number of rows that are still wanted
+    ts004              LoRaWAN's parity code over GF(2) (TS004-2.0.0), with its answer: the number
+                       of rows that are still wanted
 
 Each sends 29 bytes before (the length and digest that a manifest has), asks with the last fragment
 of a round, and asks again with an empty one when nothing is heard, as ours does. What the standard
@@ -46,7 +46,6 @@ def selective_repeat(link: Link, data: bytes) -> None:
         while not asked or link.down(answer) is None:
             asked = _ask(link)
         due = [index for index in due if index not in here]
-    return
 
 
 def ts004(link: Link, data: bytes) -> None:
