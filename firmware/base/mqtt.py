@@ -71,6 +71,15 @@ class Session:
     qos: int = 1
 
 
+@dataclass(frozen=True)
+class Taken:
+    """Event: the broker's word on what `order` gave this `mid` for; `refused`: why it is not."""
+
+    link: object
+    mid: int
+    refused: str | None
+
+
 class Link:
     """One connection to the broker. Its methods may be called when it is long gone."""
 
@@ -88,6 +97,7 @@ class Link:
         self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
         self._client.on_disconnect = self._on_disconnect
+        self._orders = 0  # not settled; a lock here could wait for paho's, and paho's for ours
         # Makes paho leave all writing to the thread below, woken through its socket pair.
         self._client.on_socket_register_write = lambda *_: None
         if self._client.protocol == MQTTProtocolVersion.MQTTv5:
@@ -104,6 +114,16 @@ class Link:
         """Publish with the session's QoS. If the connection is lost the message is too: the unit
         asks again."""
         self._client.publish(topic, payload, qos=self._session.qos)
+
+    def order(self, topic: str, payload: bytes) -> int:
+        """As `send`, and a `Taken` with the number returned says what became of it. Until as many
+        calls of `settled`, there are more of them, about what was only sent."""
+        self._orders += 1
+        return self._client.publish(topic, payload, qos=1).mid
+
+    def settled(self) -> None:
+        """The `Taken` of one `order` has come."""
+        self._orders -= 1
 
     def ack(self, mid: int) -> None:
         """Let the broker forget a message."""
@@ -158,6 +178,8 @@ class Link:
         self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode,
         properties: Properties | None,
     ) -> None:  # fmt: skip
+        if self._orders:
+            self._events.put(Taken(self, mid, str(reason) if reason.is_failure else None))
         if reason.is_failure:
             self._events.put(Refused(self, str(reason)))
 

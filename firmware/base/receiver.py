@@ -22,6 +22,8 @@ from typing import Protocol
 from firmware import loop
 from firmware.base import mqtt
 from firmware.base.admission import Limits, Refused, admit
+from firmware.base.command import CommandBook
+from firmware.base.dispatch import Dispatcher
 from firmware.base.mqtt import Delivery, Down, Up
 from firmware.base.settings import DAY_S, BaseSettings, ReceiverSettings
 from firmware.base.store import Arrival, Kept, Store, StoreError
@@ -253,16 +255,32 @@ def run(
     events: loop.Events | None = None,
     elapsed: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Receive until `Stop` (SIGTERM, SIGINT). Raises StoreError when the store cannot be opened."""
+    """Receive, and send commands, until `Stop` (SIGTERM, SIGINT). Raises StoreError when the store
+    cannot be opened."""
     queue = loop.Events() if events is None else events
 
-    def connect() -> Link:
-        return mqtt.Link(settings.mqtt, session(settings.receiver), queue)
+    folder = settings.store.data_dir
+    with Store(folder) as store, CommandBook(folder) as book, loop.stop_on_signals(queue):
+        dispatcher = Dispatcher(book, now, elapsed)
 
-    with Store(settings.store.data_dir) as store, loop.stop_on_signals(queue):
-        receiver = Receiver(store.put, connect, settings.receiver, now, elapsed)
+        def connect() -> Link:
+            link = mqtt.Link(settings.mqtt, session(settings.receiver), queue)
+            dispatcher.use(link)
+            return link
+
+        def put(arrivals: Sequence[Arrival]) -> list[Kept]:
+            kept = store.put(arrivals)
+            dispatcher.stored(arrivals)
+            return kept
+
+        receiver = Receiver(put, connect, settings.receiver, now, elapsed)
+
+        def step(event: object) -> float | None:
+            waits_s = (receiver.step(event), dispatcher.step(event))
+            return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
+
         try:
-            loop.run(receiver.step, queue)
+            loop.run(step, queue)
         finally:
             receiver.close()
 
