@@ -22,6 +22,7 @@ _QUERY = """
     FROM (
         SELECT unit, sighting AS number, min(received_s), min(seq) AS first,
                count(DISTINCT idx) FILTER (WHERE kind = 'frame'),
+               count(DISTINCT idx) FILTER (WHERE kind = 'preview'),
                sum(conflict)
         FROM item WHERE kind IN ('sighting', 'frame', 'preview') GROUP BY unit, sighting
     ) AS arrived
@@ -35,12 +36,14 @@ _QUERY = """
 @dataclass(frozen=True)
 class Listed:
     """One sighting. `time_s` is by the unit's clock and `received_s` by the base's (unix seconds
-    UTC); `pictures` of the `frames` announced have been stored; `conflicts` more items came under
-    a name already taken. What only the record tells is None until it comes."""
+    UTC); `pictures` of the `frames` announced have been stored, and `previews`, small pictures that
+    came by LoRa; `conflicts` more items came under a name already taken. What only the record tells
+    is None until it comes."""
 
     sighting: str
     received_s: float
     pictures: int
+    previews: int
     conflicts: int
     time_s: float | None = None
     clock: str | None = None
@@ -73,13 +76,13 @@ def print_sightings(
 
 
 def _listed(
-    unit: str, number: int, received_s: float, first: int, pictures: int, conflicts: int,
-    time_s: float | None, clock: str | None, species: str | None, confidence: float | None,
-    individuals: int | None, night: int | None, frames: int | None,
+    unit: str, number: int, received_s: float, first: int, pictures: int, previews: int,
+    conflicts: int, time_s: float | None, clock: str | None, species: str | None,
+    confidence: float | None, individuals: int | None, night: int | None, frames: int | None,
 ) -> Listed:  # fmt: skip
     return Listed(
-        f"{unit}-{number:06d}", received_s, pictures, conflicts, time_s, clock, species,
-        confidence, individuals, None if night is None else bool(night), frames,
+        f"{unit}-{number:06d}", received_s, pictures, previews, conflicts, time_s, clock,
+        species, confidence, individuals, None if night is None else bool(night), frames,
     )  # fmt: skip
 
 
@@ -92,6 +95,8 @@ def _text(sighting: Listed) -> str:
     if sighting.species is not None:
         what = f"{sighting.species} {sighting.confidence:.2f} x{sighting.individuals}"
     pictures = f"pictures {sighting.pictures}/{'?' if sighting.frames is None else sighting.frames}"
+    previews = f"  by LoRa {sighting.previews}" if sighting.previews else ""
     conflicts = f"  CONFLICTS {sighting.conflicts}" if sighting.conflicts else ""
     received = datetime.datetime.fromtimestamp(sighting.received_s, datetime.UTC)
-    return f"{received:%Y-%m-%dT%H:%M:%SZ}  {sighting.sighting}  {what:<28} {pictures}{conflicts}"
+    came = f"{received:%Y-%m-%dT%H:%M:%SZ}  {sighting.sighting}"
+    return f"{came}  {what:<28} {pictures}{previews}{conflicts}"

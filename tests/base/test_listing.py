@@ -53,6 +53,19 @@ def test_the_text_and_the_json_say_the_same(data_dir: Path) -> None:
     assert (first["species"], first["night"], second["species"]) == ("leopard", True, None)
 
 
+def test_pictures_that_came_by_lora_are_counted_apart(data_dir: Path) -> None:
+    with Store(data_dir) as store:
+        items = [ItemId(7, 2, "preview", index) for index in (0, 1)]
+        store.put([frame_arrival(item, picture(item.index + 5)) for item in items])
+        store.put([frame_arrival(ItemId(7, 3, "preview", 0), picture(7))])
+    first, second, third = list_sightings(settings(data_dir))
+    assert (first.previews, second.previews, third.previews) == (0, 2, 1)
+    assert (second.pictures, third.pictures) == (1, 0)
+    text = io.StringIO()
+    print_sightings([second], as_json=False, out=text)
+    assert "pictures 1/?  by LoRa 2" in text.getvalue()
+
+
 def test_listing_works_while_the_store_is_being_written(data_dir: Path) -> None:
     with Store(data_dir) as store:
         listing = list_sightings(settings(data_dir))
