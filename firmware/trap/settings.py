@@ -154,7 +154,7 @@ class Lora(LoraModem):
         0.3, help="share of the legal airtime of each hour that is kept for new alerts", least=0,
         most=1,
     )  # fmt: skip
-    preview_bytes: int = setting(600, help="most bytes of a preview", least=200, most=1000)
+    preview_bytes: int = setting(600, help="most bytes of a preview", least=300, most=1000)
     refinement_bytes: int = setting(
         4096, help="most bytes of the better picture that follows; 0 for none", least=0, most=16384
     )

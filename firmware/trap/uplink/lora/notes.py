@@ -18,7 +18,7 @@ from firmware.wire.health import Health, pack_health
 from firmware.wire.packet import COMMAND, HEALTH
 from firmware.wire.records import load_record
 
-PRIORITIES = (4, LEAST_IMPORTANT)
+PRIORITIES = (3, LEAST_IMPORTANT)
 AT_ONCE = 16
 ANSWERS = 8
 

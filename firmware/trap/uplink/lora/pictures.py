@@ -27,7 +27,7 @@ from firmware.trap.uplink.lora.job import Fate, Job, Sending
 from firmware.trap.uplink.lora.policy import What, least_wanted, symbol_size
 from firmware.trap.uplink.lora.queue import Queue
 from firmware.trap.uplink.lora.state import State
-from firmware.trap.uplink.lora.transfer import Frame, Loss, Transfer
+from firmware.trap.uplink.lora.transfer import Frame, Transfer
 from firmware.trap.uplink.schedule import backoff_s
 from firmware.wire.ids import ItemId
 from firmware.wire.objects import (
@@ -50,7 +50,7 @@ from firmware.wire.rlc import Encoder as Code
 
 log = logging.getLogger(__name__)
 
-PRIORITIES = (2, 3)
+PRIORITIES = (2, 2)
 HELD = 6
 MOST_SYMBOL_BYTES = 255
 AGAIN_S = 3600.0
@@ -88,7 +88,6 @@ class Pictures:
         self._codes: dict[int, Code] = {}
         self._encoding: Item | None = None
         self._ready: Encoded | None = None
-        self._loss = Loss()
         self._silences = 0
         self._due_s = 0.0
         self.counts: Counter[str] = Counter()
@@ -157,7 +156,7 @@ class Pictures:
             self._state.next_object(), item.sighting, index, content_type, len(data), size,
             CODE_RLC, digest_of(data),
         )  # fmt: skip
-        return Sending(manifest, data, Transfer.begin(source_count(len(data), size), self._loss))
+        return Sending(manifest, data, Transfer.begin(source_count(len(data), size)))
 
     def _make_room(self) -> None:
         jobs = list(self._jobs.values())
@@ -258,14 +257,12 @@ class Pictures:
         transfer = job.objects[place].transfer
         match entry:
             case Done():
-                self._loss = self._loss.after(transfer.next_index, transfer.count)
                 self._keep(self._ended(job, place, "done"))
             case ObjectRefused():
                 self._keep(self._ended(job, place, "given_up"))
             case Need(_, symbols):
                 lacks = min(symbols, transfer.count)
-                self._loss = self._loss.after(transfer.next_index, transfer.count - lacks)
-                self._move(job, place, transfer.need(lacks, self._loss))
+                self._move(job, place, transfer.need(lacks))
             case ManifestWanted(_, held):
                 self._move(job, place, transfer.manifest_wanted(held))
         self.tend()

@@ -1,37 +1,19 @@
 """How far one object has come over the air, and which of its frames is next. Pure.
 
-    manifest, symbols 0..K-1, a few repair symbols; the last one asks (poll)
-    Need(n)            n more symbols, the last one asks
+    manifest, symbols 0..K-1; the last one asks (poll)
+    Need(n)            n repair symbols, the last one asks
     ManifestWanted(h)  the manifest and the K - h symbols that the base lacks, the last one asks
     silence            a bare poll: mostly it was the answer that got lost, and it costs a tenth
     Done               over
 
-Repair symbols go out ahead of a poll only as far as the link's recent loss makes them wanted all
-but surely (`Loss`): too few cost one more round, too many cost airtime for nothing. Four numbers
-are all that a reboot has to keep.
+No repair symbol goes out before the base has said how many it lacks: each then does as much as a
+source symbol, and the loss of the link needs no guess. Five numbers are all that a reboot has to
+keep.
 """
 
 from dataclasses import dataclass, replace
 
 from firmware.wire.rlc import MAX_INDEX
-
-_FORGET = 0.3
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What share of our symbols gets lost, as the base's answers tell. Errs on the low side."""
-
-    share: float = 0.05
-
-    def extra(self, symbols: int) -> int:
-        """Repair symbols to send along with so many."""
-        return int(symbols * self.share)
-
-    def after(self, sent: int, arrived: int) -> "Loss":
-        """Of `sent` symbols at least `arrived` did."""
-        seen = min(max(1 - arrived / sent, 0.0), 0.6) if sent else self.share
-        return Loss((1 - _FORGET) * self.share + _FORGET * seen)
 
 
 @dataclass(frozen=True)
@@ -54,9 +36,9 @@ class Transfer:
     poll_due: bool = False
 
     @classmethod
-    def begin(cls, count: int, loss: Loss) -> "Transfer":
+    def begin(cls, count: int) -> "Transfer":
         """Of an object of `count` source symbols."""
-        return cls(count, 0, count + loss.extra(count))
+        return cls(count, 0, count)
 
     def frame(self) -> Frame | None:
         """What to send now; None: it is the base's turn."""
@@ -74,9 +56,9 @@ class Transfer:
             return replace(self, next_index=self.next_index + 1, poll_due=False)
         return replace(self, poll_due=False)
 
-    def need(self, symbols: int, loss: Loss) -> "Transfer":
+    def need(self, symbols: int) -> "Transfer":
         """The base lacks so many."""
-        return replace(self, until=self.next_index + symbols + loss.extra(symbols), poll_due=False)
+        return replace(self, until=self.next_index + symbols, poll_due=False)
 
     def manifest_wanted(self, held: int) -> "Transfer":
         """The base holds so many symbols and does not know of what."""
