@@ -6,8 +6,9 @@ everything did (the camera was knocked, the lamp came on, heavy snow). Works on 
 1. background: the per-pixel median of the last empties, or of the burst itself without them;
 2. brightness and gain of the frame are fitted to the background, so that a lamp that warms up or
    an exposure that steps is no motion;
-3. the blurred difference counts where it stands out of the frame's own noise and out of how much
-   that pixel varies in the background frames (a branch that always sways);
+3. the blurred difference counts where it stands out of the frame's own noise, out of how much
+   that pixel varies in the background frames (a branch that always sways), and out of the furthest
+   it has been in the empties (the same branch, still now but blown about before);
 4. specks are eroded away (snow), the rest is joined into blobs; the strongest compact one wins.
 
 Does not know what moved, and does not track it from frame to frame.
@@ -31,7 +32,8 @@ WIDTH, HEIGHT = 192, 108  # of the grey copies, about: 1/40 of the frame is stil
 INPUT, ROOM = 224, 1.4
 NOISES = 6.0  # a difference counts from this many standard deviations of the frame's noise,
 FLOOR = 6.0  # and from this many grey levels,
-SWAY = 3.0  # above this many median deviations of the pixel itself
+SWAY = 3.0  # above this many median deviations of the pixel itself,
+REACH = 2.5  # and above its largest deviation where that is so many times the frame's usual one
 SPARSE = 7  # every so many pixels are enough to tell gain, offset and noise by
 FITTING = 0.7  # of the pixels tell gain and offset; the animal may be among the others
 TEXTURE = 9.0  # grey levels squared: about the variance that noise alone gives
@@ -57,20 +59,31 @@ class Box:
 
 @dataclass(frozen=True)
 class Background:
-    """What a fixed camera sees without the animal: the scene, and how much each pixel varies."""
+    """What a fixed camera sees without the animal: the scene, and by how many grey levels each
+    pixel may differ from it beyond noise."""
 
     scene: Grey
     sway: Grey
 
     @classmethod
     def of(cls, greys: Sequence[Grey]) -> "Background | None":
-        """From earlier frames or from the burst itself. Fewer than two tell nothing."""
+        """From the burst itself, animal and all. Fewer than two frames tell nothing."""
         if len(greys) < 2:
             return None
         scene = _median(greys)
         if len(greys) == 2:
             return cls(scene, np.zeros_like(scene))
-        return cls(scene, _median([np.abs(grey - scene) for grey in greys]))
+        return cls(scene, SWAY * _median([np.abs(grey - scene) for grey in greys]))
+
+    @classmethod
+    def of_empties(cls, greys: Sequence[Grey]) -> "Background | None":
+        """From earlier frames without an animal: whatever moved in one of them may do so again."""
+        found = cls.of(greys)
+        if found is None:
+            return None
+        largest = _blur(np.max([np.abs(grey - found.scene) for grey in greys], axis=0))
+        usual = float(np.median(largest.ravel()[::SPARSE]))
+        return cls(found.scene, found.sway + np.where(largest > REACH * usual, largest, 0))
 
 
 def motion_boxes(frames: Sequence[Grey], empties: Sequence[Grey]) -> list[Box | None]:
@@ -78,7 +91,7 @@ def motion_boxes(frames: Sequence[Grey], empties: Sequence[Grey]) -> list[Box | 
     camera. Both as `grey_of` gives them; empties of another shape are left out."""
     if len({grey.shape for grey in frames}) != 1:
         return [None for _ in frames]
-    before = Background.of([grey for grey in empties if grey.shape == frames[0].shape])
+    before = Background.of_empties([grey for grey in empties if grey.shape == frames[0].shape])
     during = Background.of(frames)
     return [_box_of(grey, before, during) for grey in frames]
 
@@ -132,7 +145,7 @@ def _moving(grey: Grey, background: Background) -> tuple[Mask, Grey]:
     typical = float(np.median(difference.ravel()[::SPARSE]))
     if typical > UNLIKE:
         return np.ones(grey.shape, bool), difference
-    threshold = max(FLOOR, NOISES * 1.4826 * typical) + SWAY * background.sway
+    threshold = max(FLOOR, NOISES * 1.4826 * typical) + background.sway
     return _opened(difference > threshold), difference
 
 

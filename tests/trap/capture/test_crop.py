@@ -115,6 +115,13 @@ def test_a_branch_that_always_sways_is_outshone_by_the_animal(site: Site) -> Non
     assert all(overlap(box, *at) > 0.9 for box, at in zip(boxes, WALK, strict=True))
 
 
+def test_a_branch_that_hangs_still_where_the_wind_once_blew_it_is_no_motion(site: Site) -> None:
+    empties = [site.shot(branch=b) for b in (-8, 0, 8, -4, 5)]
+    assert motion_boxes([site.shot(branch=8)] * 3, empties) == [None] * 3
+    boxes = motion_boxes([site.shot(at, branch=8) for at in WALK], empties)
+    assert all(overlap(box, *at) > 0.9 for box, at in zip(boxes, WALK, strict=True))
+
+
 def test_snow_gives_no_box_and_hides_no_animal(site: Site) -> None:
     empties = site.empties(snow=60)
     assert motion_boxes(site.empties(3, snow=60), empties) == [None] * 3

@@ -121,17 +121,36 @@ def test_a_single_vague_picture_is_looked_at_in_parts_and_a_clear_one_is_not() -
         assert len(seen) == asked
 
 
-def test_a_burst_without_motion_is_not_looked_at_in_parts() -> None:
+def test_a_vague_burst_is_looked_at_in_parts_of_its_least_empty_frame() -> None:
+    greys = [np.full((90, 160, 3), level, np.uint8) for level in (90, 91, 92)]
+    asked: list[int] = []
+    parts_of: set[int] = set()
+
+    def score(views: Sequence[Rgb]) -> list[Scores]:
+        asked.append(len(views))
+        if len(views) == 6:
+            parts_of.update(int(view[0, 0, 0]) for view in views)
+            return [EMPTY] * 5 + [LEOPARD]
+        return [scores(empty=0.8 if view[0, 0, 0] == 91 else 0.98) for view in views]
+
+    look = Look(score, JUDGE)
+    for grey in greys:
+        look.add(Frame(b"", grey, 0, True))
+    assert look.verdict(()).label == "leopard"
+    assert asked == [1, 1, 1, 6] and parts_of == {91}
+
+
+def test_a_clear_burst_is_not_looked_at_in_parts() -> None:
     grey, asked = np.full((90, 160, 3), 90, np.uint8), []
 
     def score(views: Sequence[Rgb]) -> list[Scores]:
         asked.append(len(views))
-        return [EMPTY] * len(views)
+        return [DEER] * len(views)
 
     look = Look(score, JUDGE)
     for _ in range(3):
         look.add(Frame(b"", grey, 0, True))
-    assert look.verdict(()).label == "empty"
+    assert look.verdict(()).label == "deer"
     assert asked == [1, 1, 1]
 
 
