@@ -4,9 +4,8 @@ Start reading at `run`, then `Gateway.step`.
 What is guaranteed: a unit hears `Stored` or `Done` only after the base has committed the bytes. The
 gateway itself holds nothing that it has acknowledged to anybody. A message that is lost between
 here and the base, as broker or gateway are away, is published again when the unit asks again, and
-units ask until they are answered; the base knows repetitions by their hash. Commands that came
-while the gateway was away wait at the broker; one that it had taken when it died is lost with it,
-and its sender sees no answer.
+units ask until they are answered; the base knows repetitions by their hash. Of commands too it
+keeps none: the base sends them again until it has the unit's answer.
 
 One thread decides everything; the radio and each broker have one more that only waits.
 """

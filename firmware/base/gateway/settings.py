@@ -51,8 +51,8 @@ class P2pSettings:
         least=50, most=2000,
     )  # fmt: skip
     window_s: float = setting(
-        10.0, help="how long a unit listens at most; later answers are not sent",
-        least=1, most=120,
+        1.5, help="an answer that begins later than this is not sent: the unit has stopped "
+        "listening; its lora.receipt_window_s", least=0.2, most=30,
     )  # fmt: skip
 
 
