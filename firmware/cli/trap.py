@@ -2,11 +2,15 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from firmware.cli.options import config_option, load_or_exit, log_option
 from firmware.logs import log_to_stderr
+
+if TYPE_CHECKING:
+    from firmware.trap.settings import TrapSettings
 
 
 @click.group()
@@ -29,16 +33,40 @@ def trap_capture(file: Path, log_level: str) -> None:
 
 @trap.command("uplink", epilog="Example: rosette trap uplink --config /etc/rosette/trap.toml")
 @config_option
+@click.option(
+    "--link",
+    type=click.Choice(["mqtt", "lora"]),
+    default="mqtt",
+    show_default=True,
+    help="Over the network to the broker, or by LoRa. A unit with both runs one of each.",
+)
 @log_option
-def trap_uplink(file: Path, log_level: str) -> None:
+def trap_uplink(file: Path, link: str, log_level: str) -> None:
     """Daemon 2: from the queue to the base's receipt."""
-    from firmware.trap.outbox import OutboxError
     from firmware.trap.settings import TrapSettings
-    from firmware.trap.uplink import daemon
 
     settings = load_or_exit(file, TrapSettings)
     log_to_stderr(log_level)
+    run = _run_lora if link == "lora" else _run_mqtt
+    run(settings)
+
+
+def _run_mqtt(settings: "TrapSettings") -> None:
+    from firmware.trap.outbox import OutboxError
+    from firmware.trap.uplink import daemon
+
     try:
         daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
     except (OutboxError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run_lora(settings: "TrapSettings") -> None:
+    from firmware.trap.uplink.lora import daemon
+
+    try:
+        daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
+    except daemon.NoLora as error:
+        raise click.UsageError(str(error)) from error
+    except daemon.FATAL as error:
         raise click.ClickException(str(error)) from error

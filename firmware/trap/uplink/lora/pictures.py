@@ -110,6 +110,11 @@ class Pictures:
                 self._encoding = item
                 self._ready = self._encoder.start(item, refinement=refinement)
 
+    def put_back(self) -> None:
+        """The process ends: the crop being encoded is due again."""
+        if self._encoding is not None:
+            self._queue.later(self._encoding.id, self._now())
+
     def encoded(self, result: Encoded) -> None:
         """The encoder is done."""
         if self._encoding is not None and self._encoding.id == result.item:

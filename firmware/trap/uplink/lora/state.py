@@ -104,7 +104,7 @@ class StateFile:
     def __init__(self, path: Path, full_s: float, *, doubtful: bool) -> None:
         self._path = path
         self._db, fresh, damaged = self._opened()
-        if fresh and (doubtful or damaged):
+        if fresh and (doubtful or damaged) and full_s > 0:
             log.error("ledger_unknown file=%s taken_s=%.0f", path, full_s)
             self._write(lambda db: db.execute("INSERT INTO ledger VALUES (0, 0.0, ?)", (full_s,)))
         (self._last,) = self._db.execute("SELECT ifnull(max(number), 0) FROM ledger").fetchone()

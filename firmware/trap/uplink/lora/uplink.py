@@ -42,7 +42,7 @@ from firmware.trap.uplink.lora.encode import Encoded, Encoder
 from firmware.trap.uplink.lora.notes import NoteFrame
 from firmware.trap.uplink.lora.policy import Candidate, choose
 from firmware.trap.uplink.lora.queue import Queue
-from firmware.trap.uplink.lora.state import State, StateError
+from firmware.trap.uplink.lora.state import State, StateCorrupt, StateError
 from firmware.trap.uplink.schedule import backoff_s
 from firmware.wire.errors import WireError
 from firmware.wire.objects import unpack_receipts
@@ -130,8 +130,14 @@ class LoraUplink:
         """What is out is due again at the next start; let go of the modem."""
         try:
             self.cargo.put_back()
+            self.cargo.pictures.put_back()
             self.account.keep()
-        except (OutboxError, StateError) as error:  # then the next start finds it as a dead one's
+        except (
+            OutboxError,
+            StateError,
+            StateCorrupt,
+        ) as error:
+            # What is out stays `sending`, and the next start finds it as a dead sender's.
             self._tell("lora_card_failing", str(error))
         self._air.close()
 

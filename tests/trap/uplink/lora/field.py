@@ -4,6 +4,7 @@ The base is the gateway's own `Assembly` with a store that answers at once; fram
 on air, and while one side sends it hears nothing.
 """
 
+import hashlib
 import heapq
 import random
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from firmware.trap.uplink.lora.uplink import Hooks, LoraUplink
 from firmware.wire.airtime import Modulation, airtime_s
 from firmware.wire.alert import on_air
 from firmware.wire.ids import ItemId, parse_unit
-from firmware.wire.packet import COMMAND, RECEIPT, overhead_bytes
+from firmware.wire.packet import overhead_bytes
+from firmware.wire.picture import HEAD_BYTES
 from firmware.wire.records import Receipt, Sighting, dump_record
 from firmware.wire.topics import parse_up_topic
 
@@ -42,6 +44,32 @@ def sighting(number: int, species: str = "leopard") -> Sighting:
     )
 
 
+class Base:
+    """The gateway's assembly with a store behind it that commits at once. `stored` may hold an item
+    twice; `bodies` are what was stored."""
+
+    def __init__(self) -> None:
+        self.assembly = Assembly()
+        self.stored: list[ItemId] = []
+        self.bodies: list[bytes] = []
+        self.deaf = False
+
+    def hear(self, port: int, payload: bytes, now_s: float) -> list[tuple[int, bytes]]:
+        """(port, payload) of each answer."""
+        out = [] if self.deaf else list(self.assembly.heard(parse_unit(UNIT), port, payload, now_s))
+        for message in list(out):
+            if isinstance(message, Publish):
+                out += self.assembly.receipt(self._store(message), now_s)
+        return [(say.port, say.payload) for say in out if isinstance(say, SayDown)]
+
+    def _store(self, message: Publish) -> Receipt:
+        item = parse_up_topic(message.topic)
+        body = message.payload[HEAD_BYTES:] if item.kind == "preview" else message.payload
+        self.stored.append(item)
+        self.bodies.append(body)
+        return Receipt(str(item), hashlib.sha256(body).hexdigest(), "stored")
+
+
 @dataclass
 class Field:
     """`lost(port, up)`: whether this frame gets lost; `log`: (time, port, airtime) of ours."""
@@ -59,14 +87,13 @@ class Field:
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock()
-        self.base = Assembly()
-        self.stored: list[ItemId] = []
+        self.base = Base()
         self.log: list[tuple[float, int, float]] = []
         self.window_s = self.how.receipt_window_s + self.answer_s
         self._events: list[tuple[float, int, Any]] = []
         self._count = 0
         self._sending_until_s = -1.0
-        self.base_on = self.radio_on = True
+        self.radio_on = True
         self.start()
 
     # The air, as the uplink sees it
@@ -90,7 +117,7 @@ class Field:
         self._sending_until_s = now_s + air_s
         self.log.append((now_s, port, air_s))
         self.later(air_s, Sent(token))
-        if self.base_on and not self.lost(port, True):
+        if not self.lost(port, True):
             self.later(air_s, ("base", port, payload))
 
     def take(self, event: Any) -> AirEvent | None:
@@ -164,33 +191,11 @@ class Field:
     def _world(self, what: str, port: int, payload: bytes) -> None:
         now_s = self.clock.monotonic()
         if what == "base":
-            self._say(self.base.heard(parse_unit(UNIT), port, payload, now_s))
-        elif what == "store":
-            item = parse_up_topic(payload.decode())
-            self.stored.append(item)
-            self._say(self.base.receipt(self._receipts.pop(payload), now_s))
+            for answer_port, said in self.base.hear(port, payload, now_s):
+                air_s = self.airtime_s(answer_port, len(said))
+                self.later(BASE_S + air_s, ("unit", answer_port, said))
         elif self._sending_until_s <= now_s and not self.lost(port, False):  # else we are deaf
             self.later(0.0, Heard(port, payload))
-
-    def _say(self, out: Any) -> None:
-        for message in out:
-            if isinstance(message, Publish):
-                self._publish(message)
-            else:
-                assert isinstance(message, SayDown) and message.port in (RECEIPT, COMMAND)
-                air_s = self.airtime_s(message.port, len(message.payload))
-                self.later(0.05 + air_s, ("unit", message.port, message.payload))
-
-    _receipts: dict[bytes, Receipt] = field(default_factory=dict, init=False)
-
-    def _publish(self, message: Publish) -> None:
-        import hashlib
-
-        item = parse_up_topic(message.topic)
-        body = message.payload[34:] if item.kind == "preview" else message.payload
-        digest = hashlib.sha256(body).hexdigest()
-        self._receipts[message.topic.encode()] = Receipt(str(item), digest, "stored")
-        self.later(BASE_S, ("store", 0, message.topic.encode()))
 
 
 @dataclass

@@ -1,0 +1,191 @@
+"""The LoRa daemon as a whole on an emulated air: real threads, keys, counters and files, and a base
+that is the gateway's own assembly behind another radio."""
+
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from firmware.broker import Broker
+from firmware.loop import Events, Stop
+from firmware.radio.counter import CounterLost, start_epoch
+from firmware.radio.port import Heard
+from firmware.sim.ether import Ether
+from firmware.sim.radio import EtherRadio
+from firmware.trap.outbox import Outbox
+from firmware.trap.settings import TrapSettings, Unit
+from firmware.trap.uplink.lora import daemon
+from firmware.trap.uplink.lora.p2p import KeyUnusable
+from firmware.wire.ids import ItemId
+from firmware.wire.packet import Direction, derive_keys, parse_header, seal, unseal
+from firmware.wire.records import dump_record
+from tests.trap.uplink.lora.field import UNIT, Base, settings, sighting
+
+MASTER = bytes(range(32))
+PATIENCE_S = 30.0
+NOW_S = 1_700_000_000.0
+
+
+@dataclass
+class Station:
+    """A base on the air in a thread of its own: opens, assembles, stores, answers."""
+
+    radio: EtherRadio
+    how: Any
+    base: Base = field(default_factory=Base)
+    counter: int = 0
+    heard: list[Heard] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.keys = derive_keys(MASTER, 7)
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self) -> None:
+        self.radio.tune(self.how.tuning)
+        while not self.ending.is_set():
+            heard = self.radio.receive(0.05)
+            if heard is not None:
+                self.heard.append(heard)
+                self.answer(heard.frame)
+
+    def answer(self, frame: bytes) -> None:
+        header = parse_header(frame)
+        payload = unseal(self.keys.up, Direction.UP, 0, header.counter_low, frame)
+        for port, said in self.base.hear(header.port, payload, 0.0):
+            sealed = seal(self.keys.down, Direction.DOWN, 0, 7, port, self.counter, said)
+            self.counter += 1
+            self.radio.send(sealed)
+
+    def close(self) -> None:
+        self.ending.set()
+        self.thread.join()
+
+
+@dataclass
+class Unit7:
+    """A unit's data directory, and its daemon in a thread."""
+
+    folder: Path
+    ether: Ether
+
+    def __post_init__(self) -> None:
+        (self.folder / "lora.key").write_text(MASTER.hex() + "\n")
+        start_epoch(self.folder / "lora.counter", 0)
+        self.how = settings(
+            key_file=self.folder / "lora.key", receipt_window_s=1.0, retry_least_s=0.5,
+            duty_cycle=1.0, avif_speed=10, refinement_bytes=900, preview_bytes=400,
+            spreading_factor=7,
+        )  # fmt: skip
+        self.trap = TrapSettings(Unit(UNIT, self.folder), Broker("nowhere"), lora=self.how)
+        self.outbox = Outbox(self.trap.unit.lora_outbox, 10**8)
+        self.radio = EtherRadio(self.ether, "T0007")
+
+    def put_alert(self, number: int) -> ItemId:
+        item = ItemId(7, number, "sighting")
+        self.outbox.put(item, dump_record(sighting(number)), "application/json", 0, NOW_S)
+        return item
+
+    def put_crop(self, number: int, jpeg: bytes) -> ItemId:
+        item = ItemId(7, number, "preview")
+        self.outbox.put(item, jpeg, "image/jpeg", 2, NOW_S)
+        return item
+
+    def run(self, until_stored: int) -> None:
+        """The daemon, until so many items are stored."""
+        events: Events = SimpleQueue()
+        over = threading.Event()
+
+        def watch() -> None:
+            with Outbox(self.trap.unit.lora_outbox, 10**8) as outbox:
+                for _ in range(int(PATIENCE_S / 0.05)):
+                    kinds = [item.kind for item in outbox.ids("stored")]
+                    if len(kinds) - kinds.count("health") >= until_stored or over.wait(0.05):
+                        break
+            events.put(Stop())
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            daemon.run(self.trap, lambda: NOW_S, events, lambda: self.radio)
+        finally:
+            over.set()
+            watching.join()
+
+    def stored(self) -> set[ItemId]:
+        return {item for item in self.outbox.ids("stored") if item.kind != "health"}
+
+
+@pytest.fixture
+def air() -> Iterator[Ether]:
+    ether = Ether(random.Random(1))
+    yield ether
+    ether.close()
+
+
+@pytest.fixture
+def unit(tmp_path: Path, air: Ether) -> Iterator[Unit7]:
+    made = Unit7(tmp_path, air)
+    yield made
+    made.outbox.close()
+
+
+@pytest.fixture
+def base(unit: Unit7, air: Ether) -> Iterator[Station]:
+    station = Station(EtherRadio(air, "base"), unit.how)
+    yield station
+    station.close()
+
+
+def crop(folder: Path) -> bytes:
+    Image.radial_gradient("L").convert("RGB").resize((200, 150)).save(folder / "crop.jpg")
+    return (folder / "crop.jpg").read_bytes()
+
+
+def test_an_alert_and_both_pictures_reach_the_base_and_end_by_its_receipts(
+    unit: Unit7, base: Station, tmp_path: Path
+) -> None:
+    wanted = {unit.put_alert(1), unit.put_crop(1, crop(tmp_path))}
+    unit.run(until_stored=2)
+    assert unit.stored() == wanted
+    assert [str(item) for item in base.base.stored if item.kind != "health"] == [
+        "T0007-000001-sighting-0", "T0007-000001-preview-0", "T0007-000001-preview-1",
+    ]  # fmt: skip
+    assert base.base.bodies[0] == dump_record(sighting(1)), "the same bytes as over MQTT"
+
+
+def test_a_second_start_goes_on_with_counters_that_were_never_used(
+    unit: Unit7, base: Station
+) -> None:
+    for number in (1, 2):
+        unit.put_alert(number)
+        unit.run(until_stored=number)
+    counters = [parse_header(heard.frame).counter_low for heard in base.heard]
+    assert len(counters) >= 2 and len(set(counters)) == len(counters)
+
+
+def test_what_cannot_be_sent_safely_is_not_sent_at_all(unit: Unit7, base: Station) -> None:
+    unit.put_alert(1)
+    (unit.folder / "lora.counter").unlink()
+    with pytest.raises(CounterLost, match="missing"):
+        unit.run(until_stored=1)
+    assert base.heard == [] and unit.stored() == set()
+
+
+def test_a_key_file_that_holds_no_key_is_told(unit: Unit7) -> None:
+    (unit.folder / "lora.key").write_text("secret\n")
+    with pytest.raises(KeyUnusable, match="32 or more hex digits"):
+        unit.run(until_stored=1)
+
+
+def test_without_a_section_for_it_there_is_no_lora(unit: Unit7) -> None:
+    plain = TrapSettings(unit.trap.unit, Broker("nowhere"))
+    with pytest.raises(daemon.NoLora, match="no section"):
+        daemon.run(plain, lambda: NOW_S)
