@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -18,8 +19,13 @@ import click
     "Without it, scenes are rendered.",
 )  # fmt: skip
 @click.option(
+    "--link", type=click.Choice(["mqtt", "lora"]), default="mqtt", show_default=True,
+    help="How the traps reach the base.",
+)  # fmt: skip
+@click.option(
     "--loss", default=0.0, show_default=True, type=click.FloatRange(0, 0.9),
-    help="How often the link to the broker breaks in mid-message, per chunk forwarded.",
+    help="mqtt: how often the link breaks in mid-message, per chunk forwarded; "
+    "lora: share of the frames on the air that are lost.",
 )  # fmt: skip
 @click.option("--headless", is_flag=True, help="No live view; end after the last event.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="Of all chance.")
@@ -32,16 +38,18 @@ import click
     help="Keep all files of the run in this new folder.",
 )  # fmt: skip
 def demo(
-    traps: int, events: int, frames: Path | None, loss: float, headless: bool, seed: int,
-    broker: str, keep: Path | None,
+    traps: int, events: int, frames: Path | None, link: Literal["mqtt", "lora"], loss: float,
+    headless: bool, seed: int, broker: str, keep: Path | None,
 ) -> None:  # fmt: skip
     """The whole system on this machine: broker, base and traps, with virtual hardware.
+
+    With `--link lora` also a gateway, and emulated modems on an air that loses frames.
 
     Exit status 0 only if every leopard-positive item arrived exactly once; 130 when interrupted.
     """
     from firmware.demo.run import DemoFailed, Plan, run
 
-    plan = Plan(traps, events, frames, loss, headless or not sys.stdout.isatty(), seed,
+    plan = Plan(traps, events, frames, link, loss, headless or not sys.stdout.isatty(), seed,
                 broker == "embedded", keep)  # fmt: skip
     try:
         raise SystemExit(run(plan))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 from urllib.parse import unquote
 
 from rich.box import SIMPLE_HEAD
@@ -21,10 +22,13 @@ from firmware.trap.outbox import Row
 
 MOST_BURSTS_LISTED = 60
 
+Link = Literal["mqtt", "lora"]
+
 
 @dataclass(frozen=True)
 class Seen:
-    """One burst as the capture daemon logged it. `source` is what the camera was shown."""
+    """One burst as the capture daemon logged it. `source`: what the camera was shown; `edge_s`:
+    unix seconds of the motion."""
 
     unit: str
     sighting: int
@@ -32,6 +36,7 @@ class Seen:
     verdict: str
     leopard: float
     frames: int
+    edge_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,26 @@ class Trap:
     stored: Mapping[str, list[str]]  # item -> hashes at the base
     repeats: int
     delays_s: list[float] = field(default_factory=list)
+    link: Link = "mqtt"
+    stored_s: Mapping[str, float] = field(default_factory=dict)  # item -> when the base had it
 
     @property
     def expected(self) -> list[str]:
-        """Every item that a leopard verdict calls for: the sighting, then its frames."""
+        """Every item that a leopard verdict calls for: the sighting, then its frames; by LoRa,
+        then its preview and its better picture."""
         leopards = [seen for seen in self.bursts if seen.verdict == "leopard"]
-        return [name for seen in leopards for name in _items_of(seen)]
+        return [name for seen in leopards for name in _items_of(seen, self.link)]
 
     @property
     def missing(self) -> list[str]:
-        """Leopard-positive items that the base does not have as they were queued."""
+        """Leopard-positive items that the base does not have as they were queued. Pictures for
+        LoRa are made of what was queued: of these, the items that the base has not at all."""
         sent = {str(row.id): row.sha256 for row in self.queued}
-        return [i for i in self.expected if i not in sent or sent[i] not in self.stored.get(i, [])]
+        return [item for item in self.expected if not self._arrived(item, sent.get(item))]
+
+    def _arrived(self, item: str, sent: str | None) -> bool:
+        stored = self.stored.get(item, [])
+        return bool(stored) if "-preview-" in item else sent in stored
 
     @property
     def doubled(self) -> list[str]:
@@ -72,12 +85,13 @@ class Trap:
 
 def read_trap(
     unit: str, pulses: int, capture: Iterable[Event], base: Iterable[Event], queued: Sequence[Row],
-    database: Path,
+    database: Path, link: Link = "mqtt",
 ) -> Trap:  # fmt: skip
     """One unit's run from the logs of its capture daemon and of the base, its outbox and the
     base's database."""
     bursts, lost = _bursts(unit, capture)
-    stored, edges_s = _stored(database, unit)
+    stored = _stored(database, unit)
+    edges_s = {seen.sighting: seen.edge_s for seen in bursts}
     stored_s, repeats = {}, 0
     for event in base:
         item = event.values.get("item", "")
@@ -90,7 +104,8 @@ def read_trap(
         for item, at_s in stored_s.items()
         if int(item.split("-")[1]) in edges_s
     ]
-    return Trap(unit, pulses, bursts, lost, queued, stored, repeats, delays_s)
+    return Trap(unit, pulses, bursts, lost, queued, stored, repeats, delays_s,
+                link, stored_s)  # fmt: skip
 
 
 def summary(traps: Sequence[Trap]) -> Table:
@@ -108,6 +123,21 @@ def summary(traps: Sequence[Trap]) -> Table:
             f"{fmean(delays):.2f}" if delays else "-", f"{max(delays):.2f}" if delays else "-",
         )  # fmt: skip
     table.caption = "mean s, worst s: from the motion edge until the base had committed an item"
+    return table
+
+
+def arrivals(traps: Sequence[Trap]) -> Table:
+    """When each leopard's alert and pictures were at the base."""
+    table = Table(title="Leopards by LoRa", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("trap", "sighting", "alert", "preview", "refinement"):
+        table.add_column(name, justify="left" if name == "trap" else "right")
+    for trap in traps:
+        for seen in trap.bursts:
+            if seen.verdict == "leopard":
+                late = [trap.stored_s.get(item) for item in _items_of(seen, "lora")]
+                cells = ["-" if at is None else f"{at - seen.edge_s:.1f} s" for at in late]
+                table.add_row(trap.unit, str(seen.sighting), *cells)
+    table.caption = "from the motion edge until the base had committed it"
     return table
 
 
@@ -129,8 +159,10 @@ def verdicts(traps: Sequence[Trap]) -> Table:
     return table
 
 
-def _items_of(seen: Seen) -> list[str]:
+def _items_of(seen: Seen, link: Link) -> list[str]:
     head = f"{seen.unit}-{seen.sighting:06d}"
+    if link == "lora":
+        return [f"{head}-sighting-0", f"{head}-preview-0", f"{head}-preview-1"]
     return [f"{head}-sighting-0"] + [f"{head}-frame-{n}" for n in range(1, seen.frames + 1)]
 
 
@@ -144,14 +176,20 @@ def _bursts(unit: str, events: Iterable[Event]) -> tuple[list[Seen], int]:
         elif event.name == "burst_lost":
             lost += 1
         elif event.name == "burst":
-            bursts.append(Seen(unit, int(values["sighting"]), source, values["verdict"],
-                               float(values["leopard"]), int(values["frames"])))  # fmt: skip
+            bursts.append(_seen(unit, source, event))
     return bursts, lost
 
 
-def _stored(database: Path, unit: str) -> tuple[dict[str, list[str]], dict[int, float]]:
-    """What the base has of a unit: item -> hashes; and each sighting's edge in unix seconds.
-    Nothing when the base ended before it had made its tables."""
+def _seen(unit: str, source: str, burst: Event) -> Seen:
+    values = burst.values
+    edge_s = burst.time_s - float(values["edge_to_queued_s"])
+    return Seen(unit, int(values["sighting"]), source, values["verdict"],
+                float(values["leopard"]), int(values["frames"]), edge_s)  # fmt: skip
+
+
+def _stored(database: Path, unit: str) -> dict[str, list[str]]:
+    """What the base has of a unit: item -> hashes. Nothing when the base ended before it had made
+    its tables."""
     try:
         with contextlib.closing(
             sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
@@ -159,14 +197,9 @@ def _stored(database: Path, unit: str) -> tuple[dict[str, list[str]], dict[int, 
             items = db.execute(
                 "SELECT sighting, kind, idx, sha256 FROM item WHERE unit = ?", (unit,)
             ).fetchall()
-            edges_s = dict(
-                db.execute(
-                    "SELECT sighting, time_s FROM sighting WHERE unit = ?", (unit,)
-                ).fetchall()
-            )
     except sqlite3.OperationalError:
-        return {}, {}
+        return {}
     stored: dict[str, list[str]] = {}
     for sighting, kind, index, sha256 in items:
         stored.setdefault(f"{unit}-{sighting:06d}-{kind}-{index}", []).append(sha256)
-    return stored, edges_s
+    return stored

@@ -6,7 +6,6 @@ prove anything about a radio, a Pi's camera or real animals.
 """
 
 import contextlib
-import json
 import shlex
 import shutil
 import tempfile
@@ -22,11 +21,13 @@ from rich.progress import Progress
 
 from firmware import loop
 from firmware.broker import Broker
+from firmware.demo import lora
 from firmware.demo.broker import BrokerFailed, private_broker
 from firmware.demo.cards import plan_card, render_cards
+from firmware.demo.configs import BURST_FRAMES, base_config, mqtt_section, trap_config
 from firmware.demo.interrupt import Interrupted, interrupts, pause
 from firmware.demo.processes import Child, Children
-from firmware.demo.report import Trap, read_trap, summary, verdicts
+from firmware.demo.report import Link, Trap, arrivals, read_trap, summary, verdicts
 from firmware.demo.watch import Unit, outbox_of, watch
 from firmware.sim.card import find_bursts
 from firmware.sim.link import LossyLink
@@ -35,7 +36,14 @@ from firmware.wire.ids import format_unit
 
 PLAIN_WIDTH = 110  # of tables where there is no terminal
 EVERY_S = 3.0
-BURST_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class System:
+    """What runs; `servers`: the base first, then what else is not a unit's."""
+
+    servers: list[Child]
+    units: list[Unit]
 
 
 class DemoFailed(Exception):
@@ -49,6 +57,7 @@ class Plan:
     traps: int
     events: int
     frames: Path | None
+    link: Link
     loss: float
     headless: bool
     seed: int
@@ -65,9 +74,11 @@ def run(plan: Plan) -> int:
     with interrupts() as events, workspace(plan.keep) as folder:
         try:
             cards = _cards(plan, folder, console, events)
-            with system(plan, folder, cards, console, events) as (base, units):
-                outcome = watch(base, units, console, events)
-                traps = [_read(base, unit, folder) for unit in units]
+            with system(plan, folder, cards, console, events) as running:
+                base = running.servers[0]
+                told = base if plan.link == "lora" else None
+                outcome = watch(running.servers, running.units, told, console, events)
+                traps = [_read(base, unit, folder, plan.link) for unit in running.units]
                 _report(traps, console, plan)
                 if outcome == "delivered" and not plan.headless:
                     _stay(folder, console, events)
@@ -101,73 +112,75 @@ def workspace(keep: Path | None) -> Iterator[Path]:
 @contextlib.contextmanager
 def system(
     plan: Plan, folder: Path, cards: Sequence[Path], console: Console, events: loop.Events
-) -> Iterator[tuple[Child, list[Unit]]]:
+) -> Iterator[System]:
     """Everything running: the base and the units. Ends it all on the way out."""
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(
             private_broker(folder / "broker", partial(pause, events), embedded=plan.embedded)
         )
-        console.print(f"broker: {broker.name}; base and {plan.traps} traps are starting")
+        names = [format_unit(number) for number in range(1, len(cards) + 1)]
+        air = None
+        if plan.link == "lora":
+            air = stack.enter_context(lora.air(folder / "air", names, plan.loss, plan.seed))
+        what = "base, gateway" if air else "base"
+        console.print(f"broker: {broker.name}; {what} and {plan.traps} traps are starting")
         children = Children(folder)
         stack.callback(children.stop)
-        config = folder / "base.toml"
-        config.write_text(base_config(folder / "base", broker.address))
-        base = children.start("base", "firmware", "base", "run", "--config", str(config))
+        servers = _start_servers(folder, broker.address, air, children)
         units = []
-        for number, card in enumerate(cards, 1):
-            address = broker.address
-            if plan.loss:
-                rng = np.random.default_rng(plan.seed + number)
-                link = stack.enter_context(
-                    LossyLink(address.host, address.port, plan.loss, rng, silence_s=2.0)
-                )
-                address = replace(address, host=link.host, port=link.port)
-            units.append(_start_unit(plan, folder, number, card, address, children))
-        yield base, units
+        for number, (name, card) in enumerate(zip(names, cards, strict=True), 1):
+            if air is None:
+                section = mqtt_section(_lossy(plan, broker.address, number, stack), name)
+            else:
+                section = air.unit_section(name)
+            units.append(_start_unit(plan, folder, number, card, section, children))
+        yield System(servers, units)
 
 
-def base_config(data_dir: Path, broker: Broker) -> str:
-    """A base's config file."""
-    return f"{_mqtt(broker, 'base')}\n[store]\ndata_dir = {_quoted(data_dir)}\n"
+def _start_servers(
+    folder: Path, broker: Broker, air: lora.Air | None, children: Children
+) -> list[Child]:
+    configs = {"run": base_config(folder / "base", broker)}
+    if air is not None:
+        configs["gateway"] = air.gateway_config(broker)
+    servers = []
+    for command, text in configs.items():
+        name = "base" if command == "run" else command
+        config = folder / f"{name}.toml"
+        config.write_text(text)
+        servers.append(children.start(name, "firmware", "base", command, "--config", str(config)))
+    return servers
 
 
-def trap_config(unit: str, data_dir: Path, broker: Broker) -> str:
-    """A unit's config file, with the patience of a demo."""
-    return (
-        f"{_mqtt(broker, unit)}\n[unit]\nid = '{unit}'\ndata_dir = {_quoted(data_dir)}\n"
-        "[pir]\nquiet_s = 0.5\nbursts_per_hour = 3600\n"
-        f"[camera]\nframes = {BURST_FRAMES}\ninterval_s = 0.2\n"
-        "[classifier]\nthreads = 1\n[archive]\nmin_free_mb = 10\n"
-        "[uplink]\nretry_least_s = 0.2\nretry_most_s = 2.0\nreceipt_timeout_s = 5.0\n"
-    )
-
-
-def _quoted(path: Path) -> str:
-    """As a TOML string, which a JSON string is too (but for DEL)."""
-    return json.dumps(str(path), ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _mqtt(broker: Broker, name: str) -> str:
-    return (
-        f"[mqtt]\nhost = '{broker.host}'\nport = {broker.port}\n"
-        f"protocol = '{broker.protocol}'\nusername = '{name}'\n"
-    )
+def _lossy(plan: Plan, address: Broker, number: int, stack: contextlib.ExitStack) -> Broker:
+    """The broker as a unit reaches it: by a link that breaks, if the plan says so."""
+    if not plan.loss:
+        return address
+    rng = np.random.default_rng(plan.seed + number)
+    link = stack.enter_context(LossyLink(address.host, address.port, plan.loss, rng, silence_s=2.0))
+    return replace(address, host=link.host, port=link.port)
 
 
 def _start_unit(
-    plan: Plan, folder: Path, number: int, card: Path, broker: Broker, children: Children
+    plan: Plan, folder: Path, number: int, card: Path, section: str, children: Children
 ) -> Unit:
     unit = format_unit(number)
     config, data_dir = folder / f"{unit}.toml", folder / unit
-    config.write_text(trap_config(unit, data_dir, broker))
+    config.write_text(trap_config(unit, data_dir, section))
     data_dir.mkdir()
-    uplink = children.start(f"{unit}-uplink", "firmware", "trap", "uplink", "--config", str(config))
+    link = ("--link", "lora") if plan.link == "lora" else ()
+    if link:
+        lora.provision(data_dir)
+    uplink = children.start(
+        f"{unit}-uplink", "firmware", "trap", "uplink", *link, "--config", str(config)
+    )
     shuffle = plan.seed + number if plan.frames else 0  # a rendered card is played in order
     capture = children.start(
         f"{unit}-capture", "firmware.demo.unit", str(config), str(card), str(plan.events),
         str(EVERY_S), str(shuffle),
     )  # fmt: skip
-    return Unit(unit, data_dir / "outbox.sqlite", uplink, capture)
+    outbox = "outbox.sqlite" if plan.link == "mqtt" else "outbox-lora.sqlite"
+    return Unit(unit, data_dir / outbox, uplink, capture)
 
 
 def _cards(plan: Plan, folder: Path, console: Console, events: loop.Events) -> list[Path]:
@@ -197,16 +210,18 @@ def _cards(plan: Plan, folder: Path, console: Console, events: loop.Events) -> l
     return cards
 
 
-def _read(base: Child, unit: Unit, folder: Path) -> Trap:
+def _read(base: Child, unit: Unit, folder: Path, link: Link) -> Trap:
     with outbox_of(unit) as outbox:
         queued = outbox.rows()
     pulses = sum(int(e.values["n"]) for e in unit.capture.events() if e.name == "pir_pulses")
     return read_trap(unit.id, pulses, unit.capture.events(), base.events(), queued,
-                     folder / "base" / "base.sqlite")  # fmt: skip
+                     folder / "base" / "base.sqlite", link)  # fmt: skip
 
 
 def _report(traps: Sequence[Trap], console: Console, plan: Plan) -> None:
     console.print(verdicts(traps))
+    if plan.link == "lora":
+        console.print(arrivals(traps))
     console.print(summary(traps))
     expected = sum(len(trap.expected) for trap in traps)
     missing = [item for trap in traps for item in trap.missing]

@@ -37,21 +37,31 @@ def outbox_of(unit: Unit) -> Outbox:
     return Outbox(unit.outbox, OUTBOX_BYTES)
 
 
-def watch(base: Child, units: Sequence[Unit], console: Console, events: loop.Events) -> Outcome:
-    """Until all captures have ended and their outboxes are empty, or `Stop` interrupts."""
-    watcher = _Watcher(base, units, console, events)
+def watch(
+    servers: Sequence[Child], units: Sequence[Unit], told: Child | None, console: Console,
+    events: loop.Events,
+) -> Outcome:  # fmt: skip
+    """Until all captures have ended and their outboxes are empty, or `Stop` interrupts. What `told`
+    (the base) stores meanwhile is shown item by item."""
+    watcher = _Watcher(servers, units, told, console, events)
     loop.run(watcher.step, events)
     return watcher.outcome
 
 
 class _Watcher:
     def __init__(
-        self, base: Child, units: Sequence[Unit], console: Console, events: loop.Events
+        self,
+        servers: Sequence[Child],
+        units: Sequence[Unit],
+        told: Child | None,
+        console: Console,
+        events: loop.Events,
     ) -> None:
         self.outcome: Outcome = "interrupted"
         self._units, self._console, self._events = units, console, events
-        self._daemons = [base, *(unit.uplink for unit in units)]
+        self._daemons = [*servers, *(unit.uplink for unit in units)]
         self._shown = dict.fromkeys((unit.id for unit in units), 0)
+        self._told, self._told_count = told, 0
         self._moved: list[int] = []
         self._still_s = 0.0
 
@@ -59,6 +69,7 @@ class _Watcher:
         """One look at everything."""
         for unit in self._units:
             self._show(unit)
+        self._show_stored()
         captures = [unit.capture for unit in self._units]
         dead = [child for child in self._daemons if not child.alive]
         dead += [child for child in captures if child.process.poll()]
@@ -89,6 +100,14 @@ class _Watcher:
             else:
                 self._console.print(f"{unit.id} burst lost: the camera gave no readable picture")
         self._shown[unit.id] = len(bursts)
+
+    def _show_stored(self) -> None:
+        if self._told is None:
+            return
+        stored = [event.values for event in self._told.events() if event.name == "stored"]
+        for values in stored[self._told_count :]:
+            self._console.print(f"  {values['item']} is at the base, {values['bytes']} bytes")
+        self._told_count = len(stored)
 
     def _end(self, outcome: Outcome, complaint: str = "") -> None:
         self.outcome = outcome

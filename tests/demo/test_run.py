@@ -11,8 +11,9 @@ from firmware.base.settings import BaseSettings
 from firmware.broker import Broker
 from firmware.cli.demo import demo
 from firmware.config import load
+from firmware.demo.configs import BURST_FRAMES, base_config, mqtt_section, trap_config
 from firmware.demo.report import Seen, Trap, read_trap, summary
-from firmware.demo.run import BURST_FRAMES, DemoFailed, base_config, trap_config, workspace
+from firmware.demo.run import DemoFailed, workspace
 from firmware.trap.outbox import STORED_ROWS_KEPT
 from firmware.trap.settings import TrapSettings
 
@@ -24,7 +25,7 @@ def test_configs_take_paths_of_any_characters(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text(base_config(ODD, BROKER))
     assert load(file, BaseSettings).store.data_dir == ODD
-    file.write_text(trap_config("T0001", ODD, BROKER))
+    file.write_text(trap_config("T0001", ODD, mqtt_section(BROKER, "T0001")))
     assert load(file, TrapSettings).unit.data_dir == ODD
 
 
