@@ -24,7 +24,7 @@ from firmware.demo.broker import PrivateBroker, find_mosquitto, private_broker
 from firmware.wire.ids import ItemId
 from firmware.wire.picture import unpack_picture
 from firmware.wire.records import Receipt, dump_record
-from firmware.wire.topics import PICTURES, parse_up_topic, receipt_topic
+from firmware.wire.topics import PICTURES, command_topic, parse_up_topic, receipt_topic
 
 PATIENCE_S = 15.0
 wait = threading.Event().wait
@@ -99,6 +99,9 @@ class Base:
 
     def say(self, unit: int, payload: bytes) -> None:
         self.client.publish(receipt_topic(unit), payload, 1).wait_for_publish(PATIENCE_S)
+
+    def command(self, unit: int, payload: bytes) -> None:
+        self.client.publish(command_topic(unit), payload, 1).wait_for_publish(PATIENCE_S)
 
     def _on_message(self, client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
         if message.topic.endswith("/status"):

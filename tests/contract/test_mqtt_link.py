@@ -15,7 +15,15 @@ import pytest
 from firmware.broker import Broker
 from firmware.loop import Events
 from firmware.trap.outbox import Item
-from firmware.trap.uplink.link import Answer, Down, LinkRefused, Refused, Unheard, Up
+from firmware.trap.uplink.link import (
+    Answer,
+    Down,
+    LinkRefused,
+    Ordered,
+    Refused,
+    Unheard,
+    Up,
+)
 from firmware.trap.uplink.mqtt import MqttLink
 from firmware.wire.ids import ItemId
 from tests.contract.brokers import (
@@ -93,9 +101,65 @@ def test_the_status_is_online_while_up_and_offline_after_closing(address: Broker
             assert (online["unit"], online["state"]) == ("T0007", "online")
             link.close()
             assert expect(events, Down) == Down(1, "connection lost")
-            assert json.loads(base.status.get(timeout=PATIENCE_S))["state"] == "offline"
+            states = iter(
+                lambda: json.loads(base.status.get(timeout=PATIENCE_S))["state"], "online"
+            )
+            assert next(states) == "offline", "after online, which may come retained and live"
         with Base(as_user(address, "base")) as later:
             assert json.loads(later.status.get(timeout=PATIENCE_S))["state"] == "offline"
+
+
+def test_a_command_is_heard_and_receipts_go_on(address: Broker) -> None:
+    with Base(as_user(address, "base")) as base, link_to(address) as (link, events):
+        link.open()
+        expect(events, Up)
+        for order in (b"one", b"two"):
+            base.command(UNIT, order)
+            ordered = expect(events, Ordered)
+            assert (ordered.session, ordered.payload) == (1, order)
+            link.forget(ordered)
+            base.say(UNIT, b"a receipt")
+            assert expect(events, Answer).payload == b"a receipt"
+
+
+def test_a_command_comes_again_with_each_session_until_it_is_forgotten(tmp_path: Path) -> None:
+    """amqtt does not do this: there, the base says it again when it hears of the unit."""
+    with any_broker("mosquitto", tmp_path / "broker") as broker:
+        address = as_user(broker.address, "T0007")
+        with Base(as_user(address, "base")) as base, link_to(address) as (link, events):
+            link.open()
+            expect(events, Up)
+            base.command(UNIT, b"an order")
+            first = expect(events, Ordered)
+            link.close()
+            expect(events, Down)
+            link.open()
+            again = {type(event): event for event in (events.get(timeout=PATIENCE_S),
+                                                      events.get(timeout=PATIENCE_S))}  # fmt: skip
+            assert again.keys() == {Up, Ordered}
+            assert again[Ordered] == replace(first, session=2)
+            link.forget(first)
+            base.say(UNIT, b"what was forgotten in the first session means nothing in the second")
+            expect(events, Answer)
+            link.forget(again[Ordered])
+            base.say(UNIT, b"another")
+            expect(events, Answer)
+            link.close()
+            expect(events, Down)
+            link.open()
+            expect(events, Up)
+            base.say(UNIT, b"last")
+            assert expect(events, Answer).payload == b"last", "and no command before it"
+
+
+def test_a_unit_that_is_muted_says_until_when(address: Broker) -> None:
+    with Base(as_user(address, "base")) as base, link_to(address) as (link, events):
+        link.open()
+        expect(events, Up)
+        assert json.loads(base.status.get(timeout=PATIENCE_S))["state"] == "online"
+        link.close(until_s=1_800_003_600.0)
+        asleep = json.loads(base.status.get(timeout=PATIENCE_S))
+        assert (asleep["state"], asleep["until_s"]) == ("sleeping", 1_800_003_600.0)
 
 
 def test_the_broker_says_offline_for_a_unit_that_vanishes(address: Broker) -> None:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,15 @@ from gpiozero.pins.mock import MockFactory
 from firmware import loop
 from firmware.broker import Broker
 from firmware.sim.camera import BlackCamera, HangingCamera
+from firmware.trap.activity import read_activity
 from firmware.trap.capture import daemon
 from firmware.trap.capture.camera import CameraError, CameraHung, Frame
 from firmware.trap.capture.classifier import Classifier, ModelError, shipped_model
 from firmware.trap.capture.sidecar import load_sidecar
+from firmware.trap.commands.orders import OrdersFile
 from firmware.trap.outbox import Outbox
 from firmware.trap.settings import CameraSettings, OutboxSettings, Pir
+from firmware.wire.ids import ItemId
 from firmware.wire.records import Sighting, load_record
 from tests.trap.capture.rig import (
     Act,
@@ -352,6 +356,53 @@ def test_a_restart_goes_on_with_new_numbers_even_without_the_counter(
             rig.edge()
             seen = rig.archived
     assert len(seen) == 6
+
+
+def test_reports_and_answers_in_the_outbox_are_taken_for_no_sightings(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    with Rig(tmp_path, classifier, [LEOPARD]) as rig:
+        rig.edge()
+        for kind in ("health", "answer"):
+            item = ItemId.parse(f"T0007-1800000000-{kind}-0")
+            rig.outbox.put(item, b"{}", "application/json", 1, 0.0)
+    (tmp_path / "sightings").unlink()
+    with Rig(tmp_path, classifier, [LEOPARD]) as rig:
+        rig.edge()
+        assert max(rig.archived) < "T0007-010000", "numbers go on above the last sighting's"
+
+
+def test_a_threshold_ordered_by_the_base_holds_from_the_next_burst_on(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    orders = OrdersFile(tmp_path)
+
+    def ordered(thresholds: dict[str, float]) -> None:
+        with orders.alone() as before:
+            orders.change(replace(before, thresholds=thresholds))
+
+    with Rig(tmp_path, classifier, [LEOPARD]) as rig:
+        rig.edge()
+        ordered({"leopard": 1.0, "other": 1.0, "no_such_label": 0.5})
+        rig.edge()
+        ordered({})
+        rig.edge()
+        verdicts = [json.loads((folder / "verdict.json").read_text())["verdict"]
+                    for folder in sorted((tmp_path / "archive").glob("*/*"))]  # fmt: skip
+        assert verdicts == ["leopard", "uncertain", "leopard"]
+
+
+def test_the_health_report_learns_of_each_burst_and_of_the_model(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    with Rig(tmp_path, classifier, [LEOPARD, EMPTY]) as rig:
+        rig.edge()
+        rig.edge()
+        activity = read_activity(tmp_path)
+        assert (activity.bursts, activity.empty) == (2, 1)
+        assert activity.last_burst_s == rig.clock.now()
+        assert activity.model == classifier.sidecar.id
+        assert {"leopard", "other"} <= set(activity.labels.split())
 
 
 class Stopping(ScriptCamera):

@@ -12,7 +12,16 @@ import pytest
 from firmware.trap import settings
 from firmware.trap.outbox import Item, Outbox
 from firmware.trap.uplink.daemon import BYTES_IN_FLIGHT, OPEN_S, Uplink
-from firmware.trap.uplink.link import Answer, Down, LinkEvent, LinkRefused, Refused, Unheard, Up
+from firmware.trap.uplink.link import (
+    Answer,
+    Down,
+    LinkEvent,
+    LinkRefused,
+    Ordered,
+    Refused,
+    Unheard,
+    Up,
+)
 from firmware.wire.errors import WireError
 from firmware.wire.ids import ItemId
 from firmware.wire.records import Outcome, Receipt, dump_record
@@ -29,6 +38,7 @@ class NotedLink:
         self.sent: list[Item] = []
         self.refusal: Exception | None = None
         self.closed = False
+        self.asleep_until_s: list[float | None] = []
 
     def open(self) -> int:
         self.opened += 1
@@ -41,8 +51,12 @@ class NotedLink:
         self.sent.append(item)
         return 100 + len(self.sent)
 
-    def close(self) -> None:
+    def forget(self, ordered: Ordered) -> None:
+        raise AssertionError("the process does that")
+
+    def close(self, until_s: float | None = None) -> None:
         self.closed = True
+        self.asleep_until_s.append(until_s)
 
 
 class Bench:
@@ -54,6 +68,7 @@ class Bench:
         self.wall_s = WALL_S
         self.capture = Outbox(path, 10**8)
         self.steps = 0
+        self.mute_until_s = 0.0
         self.start()
 
     def start(self) -> None:
@@ -68,6 +83,7 @@ class Bench:
             lambda: self.wall_s,
             lambda: self.clock_s,
             random.Random(1),
+            lambda: max(0.0, self.mute_until_s - self.wall_s),
         )
         self.due_s: float | None = 0.0
 
@@ -435,3 +451,36 @@ def test_a_wall_clock_that_jumps_by_years_delays_nothing(up: Bench, jump_s: floa
     up.run(30)
     up.answer(up.link.sent[2])
     assert [item.id.sighting for item in up.link.sent[2:]] == [1, 2]
+
+
+def test_a_muted_unit_ends_its_session_keeps_its_items_and_comes_back_by_itself(up: Bench) -> None:
+    up.put(1)
+    up.run(1)
+    up.mute_until_s = up.wall_s + 3600
+    up.run(1)
+    assert up.link.asleep_until_s == [pytest.approx(up.mute_until_s, abs=1)]
+    assert up.states() == {1: "waiting"}
+    up.hear(Down(1, "closed"))
+    up.put(2)
+    up.run(3590)
+    assert (up.link.opened, len(up.link.sent)) == (1, 1)
+    up.run(10)
+    assert up.link.opened == 2
+    up.hear(Up(2))
+    assert {item.id.sighting for item in up.link.sent[1:]} == {1, 2}
+
+
+def test_a_unit_that_starts_muted_opens_no_session(bench: Bench) -> None:
+    bench.mute_until_s = bench.wall_s + 600
+    bench.run(599)
+    assert bench.link.opened == 0
+    bench.run(1)
+    assert bench.link.opened == 1
+
+
+def test_an_unmute_by_the_other_link_is_noticed_within_a_minute(up: Bench) -> None:
+    up.mute_until_s = up.wall_s + 86400
+    up.run(100)
+    up.mute_until_s = 0.0
+    up.run(35)
+    assert up.link.opened == 2
