@@ -161,11 +161,27 @@ class Unit:
         return None
 
 
-def hours_over_the_limit(schedules: int, seed: int) -> tuple[int, int]:
+class Forgetful(Unit):
+    """Begins with an empty ledger at each boot."""
+
+    def boot(self) -> None:
+        self.stored = Ledger()
+        super().boot()
+
+
+class Hasty(Unit):
+    """Takes it that half an hour has passed while it was off."""
+
+    def boot(self) -> None:
+        super().boot()
+        self.ledger_began_s += WINDOW_S / 2
+
+
+def hours_over_the_limit(schedules: int, seed: int, kind: type[Unit] = Unit) -> tuple[int, int]:
     """(schedules with an hour over the limit, schedules in which the ledger had to say wait)."""
     over = waited = 0
     for n in range(schedules):
-        unit = Unit(random.Random(f"{seed}-{n}"))
+        unit = kind(random.Random(f"{seed}-{n}"))
         for _ in range(unit.rng.randrange(4, 14)):
             unit.step()
         over += worst_hour_s(unit.sent) > LIMIT_S + SLACK_S
@@ -179,9 +195,10 @@ def test_reboots_and_clock_steps_never_break_the_hour() -> None:
     assert waited > 500, "the schedules never came near the limit"
 
 
-def test_a_ledger_that_forgets_at_a_reboot_would_be_caught() -> None:
-    sent = [(0.0, 30.0), (40.0, 30.0)]  # what a unit sends that starts from an empty ledger
-    assert worst_hour_s(sent) > LIMIT_S
+@pytest.mark.parametrize("kind", [Forgetful, Hasty])
+def test_a_unit_that_forgets_or_guesses_at_a_reboot_would_be_caught(kind: type[Unit]) -> None:
+    over, _ = hours_over_the_limit(100, seed=1, kind=kind)
+    assert over > 20
 
 
 @pytest.mark.slow
