@@ -55,6 +55,8 @@ def _run_mqtt(settings: "TrapSettings") -> None:
     from firmware.trap.outbox import OutboxError
     from firmware.trap.uplink import daemon
 
+    if settings.mqtt is None:
+        raise click.UsageError("the config has no section [mqtt]: add it, or take --link lora")
     try:
         daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
     except (OutboxError, OSError) as error:

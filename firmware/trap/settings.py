@@ -199,7 +199,7 @@ class TrapSettings:
     """The whole file."""
 
     unit: Unit
-    mqtt: Broker
+    mqtt: Broker | None = None
     pir: Pir = Pir()
     camera: CameraSettings = CameraSettings()
     classifier: ClassifierSettings = ClassifierSettings()
@@ -215,6 +215,8 @@ class TrapSettings:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
+        if self.mqtt is None and self.lora is None:
+            raise ValueError("a unit needs a link: add the section [mqtt], [lora] or both")
         pins = [self.pir.pin, self.camera.lamp_pin, self.camera.ircut_pin]
         used = [pin for pin in pins if pin is not None]
         if len(set(used)) < len(used):

@@ -33,7 +33,8 @@ LORA = '[lora]\nport = "/dev/ttyUSB0"\nregion = "RU864"\n'
 
 def test_the_sample_is_a_good_config() -> None:
     settings = load(SAMPLE, TrapSettings)
-    assert settings.mqtt.encrypted and settings.actions == DEFAULT_POLICY
+    assert settings.mqtt is not None and settings.mqtt.encrypted
+    assert settings.actions == DEFAULT_POLICY
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -70,6 +71,16 @@ def test_every_commented_key_of_the_sample_is_a_known_one(tmp_path: Path) -> Non
     given = load(tmp_path / "all.toml", TrapSettings)
     assert given.camera.lamp_pin == 24
     assert given.lora is not None and given.lora.frequency_hz == 868_900_000
+
+
+def test_a_unit_may_have_lora_alone_but_needs_a_link(tmp_path: Path) -> None:
+    file = tmp_path / "trap.toml"
+    unit = LEAST.split("[mqtt]")[0]
+    file.write_text(unit + LORA + 'key_file = "k"\n')
+    assert load(file, TrapSettings).mqtt is None
+    file.write_text(unit)
+    with pytest.raises(ConfigError, match=r"needs a link: add the section \[mqtt\], \[lora\]"):
+        load(file, TrapSettings)
 
 
 def test_without_its_section_there_is_no_lora(tmp_path: Path) -> None:

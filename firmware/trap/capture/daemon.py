@@ -18,6 +18,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Container
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 from gpiozero import DigitalInputDevice, GPIOZeroError
@@ -33,13 +34,14 @@ from firmware.trap.capture.clock import clock_quality
 from firmware.trap.capture.crop import Grey
 from firmware.trap.capture.deadline import Overdue, each_within
 from firmware.trap.capture.numbering import Numbering, NumberingError
-from firmware.trap.capture.policy import Burst, items
+from firmware.trap.capture.policy import Burst
+from firmware.trap.capture.queues import LinkName, Queues, crop_jpeg
 from firmware.trap.capture.trigger import Trigger
 from firmware.trap.capture.verdict import EMPTY, UNCERTAIN, Judge, Look
 from firmware.trap.commands.orders import OrdersFile
-from firmware.trap.outbox import Outbox, OutboxError
+from firmware.trap.outbox import OutboxError
 from firmware.trap.settings import TrapSettings
-from firmware.wire.ids import MAX_SIGHTING, OF_SIGHTINGS
+from firmware.wire.ids import MAX_SIGHTING
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +81,11 @@ def run(
         )
     classifier = load_classifier(settings)
     with (
-        Outbox(settings.unit.outbox, settings.outbox.max_mb * 10**6) as outbox,
+        Queues.of(settings, now) as queues,
         DigitalInputDevice(settings.pir.pin, pull_up=False, pin_factory=pin_factory) as pir,
     ):
         capture = Capture(
-            settings, camera, classifier, outbox, now, monotonic, lambda: bool(pir.is_active)
+            settings, camera, classifier, queues, now, monotonic, lambda: bool(pir.is_active)
         )
         pir.when_activated = lambda: events.put(Edge(monotonic(), now()))
         if pir.is_active:  # a line that is high already gives no edge
@@ -133,13 +135,13 @@ class Capture:
         settings: TrapSettings,
         camera: Camera,
         classifier: Classifier,
-        outbox: Outbox,
+        queues: Queues,
         now: Callable[[], float],
         monotonic: Callable[[], float],
         level: Callable[[], bool],
     ) -> None:
         self._settings, self._camera, self._classifier = settings, camera, classifier
-        self._outbox, self._now, self._monotonic, self._level = outbox, now, monotonic, level
+        self._queues, self._now, self._monotonic, self._level = queues, now, monotonic, level
         self._judge = judge_of(classifier)
         _check_policy(settings, classifier)
         self._trigger = Trigger(settings.pir)
@@ -242,14 +244,14 @@ class Capture:
             [frame.jpeg for frame in frames], verdict, self._classifier.sidecar.id,
         )  # fmt: skip
         self._counts[f"verdict_{verdict.label}"] += 1
-        queued_s = self._queue(burst)
+        crop = cache(lambda: crop_jpeg(look.closest()))
+        queued_s, failed = self._queue(burst, crop)
         self._keep(burst)
-        if isinstance(queued_s, OutboxError):
-            queued_s = self._queue(burst)  # keeping it may have made room
-        if isinstance(queued_s, OutboxError):
+        if failed:
+            queued_s, failed = self._queue(burst, crop)  # keeping it may have made room
+        for link, error in failed.items():
             self._counts["outbox_failed"] += 1
-            log.error("outbox_failed sighting=%d reason=%s", burst.sighting, queued_s)
-            queued_s = self._monotonic()
+            log.error("outbox_failed sighting=%d link=%s reason=%s", burst.sighting, link, error)
         log.info(
             "burst sighting=%d verdict=%s leopard=%.2f frames=%d edge_to_queued_s=%.3f",
             burst.sighting, verdict.label, verdict.leopard, len(frames),
@@ -262,18 +264,19 @@ class Capture:
         if verdict.label == EMPTY:
             self._empties[night].append(look.greys[-1])
 
-    def _queue(self, burst: Burst) -> float | OutboxError:
-        """Into the outbox, the alert first; each item is committed when `put` returns. When the
-        first of them was, on the monotonic clock; or why not all of them are in."""
-        puts = items(burst, self._settings.actions, encrypted=self._settings.mqtt.encrypted)
-        queued_s = None
-        try:
-            for put in puts:
-                self._outbox.put(put.id, put.body, put.content_type, put.priority, self._now())
-                queued_s = queued_s or self._monotonic()
-        except OutboxError as error:
-            return error
-        return queued_s or self._monotonic()
+    def _queue(
+        self, burst: Burst, crop: Callable[[], bytes | None]
+    ) -> tuple[float, dict[LinkName, OutboxError]]:
+        """Into the outboxes, the alert first: when that was in, on the monotonic clock, and what
+        is not in."""
+        queued_s = self._monotonic()
+
+        def queued() -> None:
+            nonlocal queued_s
+            queued_s = self._monotonic()
+
+        failed = self._queues.put(burst, self._settings.actions, crop, queued)
+        return queued_s, failed
 
     def _keep(self, burst: Burst) -> None:
         try:
@@ -284,16 +287,14 @@ class Capture:
 
     def _unsent(self) -> Container[int]:
         try:
-            ids = self._outbox.ids("waiting", "sending", "rejected")
-            return {item.sighting for item in ids if item.kind in OF_SIGHTINGS}
+            return self._queues.ids("waiting", "sending", "rejected")
         except OutboxError as error:
             log.warning("unsent_unknown reason=%s", error)
             return range(MAX_SIGHTING + 1)  # nobody knows, so every sighting counts as unsent
 
     def _known_numbers(self) -> list[int]:
         """Numbers that must not be given again, should the counter's file be lost."""
-        in_outbox = [i.sighting for i in self._outbox.ids() if i.kind in OF_SIGHTINGS]
-        return [*self._archive.numbers(), *in_outbox]
+        return [*self._archive.numbers(), *self._queues.ids()]
 
 
 def _check_policy(settings: TrapSettings, classifier: Classifier) -> None:

@@ -107,6 +107,7 @@ class Look:
         self._score, self._judge = score, judge
         self._pictures: list[Rgb] = []
         self._wholes: list[Scores] = []
+        self._parts: list[tuple[float, Rgb]] = []  # looked at closely, with the leopard's score
         self.greys: list[Grey] = []  # of the usable frames, for `motion_boxes`
         self.black = 0
 
@@ -126,7 +127,7 @@ class Look:
         views = [[whole] for whole in self._wholes]
         for at, box in enumerate(motion_boxes(self.greys, empties)):
             if box is not None:
-                views[at] += self._score([thumbnail(cut(self._pictures[at], box))])
+                views[at] += self._looked([cut(self._pictures[at], box)])
         verdict = self._judge.verdict(views)
         if verdict.label not in VAGUE or not views:
             return verdict
@@ -137,8 +138,23 @@ class Look:
     def _closer(self, picture: Rgb) -> Scores:
         """The scores of the part of a picture in which an animal is likeliest."""
         empty = self._judge.labels.index(EMPTY)
-        seen = self._score([thumbnail(cut(picture, part)) for part in parts()])
+        seen = self._looked([cut(picture, part) for part in parts()])
         return min(seen, key=lambda scores: float(scores[empty]))
+
+    def _looked(self, parts: Sequence[Rgb]) -> Sequence[Scores]:
+        seen = self._score([thumbnail(part) for part in parts])
+        leopard = self._judge.labels.index(LEOPARD)
+        self._parts += [(float(s[leopard]), p) for s, p in zip(seen, parts, strict=True)]
+        return seen
+
+    def closest(self) -> Rgb | None:
+        """After `verdict`: the pixels that look most like a leopard, of the parts that were looked
+        at closely, or else of the whole pictures."""
+        leopard = self._judge.labels.index(LEOPARD)
+        wholes = zip((float(scores[leopard]) for scores in self._wholes), self._pictures,
+                     strict=True)  # fmt: skip
+        best = max(self._parts or wholes, key=lambda found: found[0], default=None)
+        return None if best is None else best[1]
 
 
 def is_black(grey: Grey) -> bool:

@@ -67,6 +67,8 @@ def run(
 ) -> None:
     """Deliver until SIGTERM or SIGINT. `now` gives unix seconds. Raises OutboxError when the outbox
     cannot be opened or has a sender already."""
+    if trap.mqtt is None:
+        raise ValueError("the config has no section [mqtt]: add it, or take --link lora")
     events = SimpleQueue() if events is None else events
     unit = parse_unit(trap.unit.id)
     with ExitStack() as stack:

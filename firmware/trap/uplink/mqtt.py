@@ -166,7 +166,9 @@ class _Session:
         properties = None
         if self._broker.protocol == "5":
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.UserProperty = [("item", str(item.id)), ("sha256", item.sha256)]
+            # Old: put a day ago or more, so nobody has to be woken for it.
+            old = [("old", "1")] * item.old
+            properties.UserProperty = [("item", str(item.id)), ("sha256", item.sha256), *old]
             properties.ContentType = item.content_type
         # An error here means that the session has just ended; its Down is on the way.
         return self._client.publish(up_topic(item.id), payload, 1, properties=properties).mid

@@ -15,6 +15,7 @@ from firmware.sim.clock import VirtualClock
 from firmware.trap.capture.camera import Frame, Rgb
 from firmware.trap.capture.classifier import Classifier
 from firmware.trap.capture.daemon import Capture, Edge
+from firmware.trap.capture.queues import LinkName, Queues
 from firmware.trap.outbox import Outbox
 from firmware.trap.settings import (
     CameraSettings,
@@ -79,6 +80,10 @@ def settings(folder: Path, model: Path, **changes: Any) -> TrapSettings:
     return TrapSettings(**(parts | changes))
 
 
+def encrypted(config: TrapSettings) -> bool:
+    return config.mqtt is not None and config.mqtt.encrypted
+
+
 class Rig:
     """A `Capture` and what it works on; a context manager that closes the outbox."""
 
@@ -92,8 +97,13 @@ class Rig:
         folder.mkdir(exist_ok=True)
         config = settings(folder, classifier.sidecar.file, **changes)
         self.outbox = Outbox(folder / "outbox.sqlite", config.outbox.max_mb * 10**6)
+        self.lora_outbox = Outbox(config.unit.lora_outbox, 10**8)
+        outboxes: dict[LinkName, Outbox] = {"mqtt": self.outbox}
+        if config.lora is not None:
+            outboxes["lora"] = self.lora_outbox
+        queues = Queues(outboxes, self.clock.now, encrypted=encrypted(config))
         self.capture = Capture(
-            config, self.camera, classifier, self.outbox, self.clock.now, self.clock.monotonic,
+            config, self.camera, classifier, queues, self.clock.now, self.clock.monotonic,
             lambda: self.line_high,
         )  # fmt: skip
 
@@ -102,6 +112,7 @@ class Rig:
 
     def __exit__(self, *_: object) -> None:
         self.outbox.close()
+        self.lora_outbox.close()
 
     def edge(self, after_s: float = 10.0) -> float | None:
         """The PIR's line goes high `after_s` from now."""
@@ -112,6 +123,10 @@ class Rig:
     def queued(self) -> list[str]:
         """Items in the outbox, in the order of sending."""
         return [str(row.id) for row in self.outbox.rows()]
+
+    @property
+    def queued_for_lora(self) -> list[str]:
+        return [str(row.id) for row in self.lora_outbox.rows()]
 
     @property
     def archived(self) -> list[str]:

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from firmware.trap.capture.policy import Burst, items
+from firmware.trap.capture.policy import Burst, items, preview
 from firmware.trap.capture.verdict import Verdict
 from firmware.trap.settings import DEFAULT_POLICY
-from firmware.wire.records import Sighting, load_record
+from firmware.wire.alert import pack_sighting, unpack_sighting
+from firmware.wire.records import Sighting, dump_record, load_record
 
 LEOPARD = Verdict("leopard", 0.97123, 0.97123, individuals=1)
 BURST = Burst("T0007", 123, 1_700_000_000.1234, "ntp", True, (b"one", b"two"), LEOPARD, "0123abcd")
@@ -30,10 +31,33 @@ def test_a_leopard_gives_the_alert_then_every_frame() -> None:
 def test_the_record_says_what_was_seen() -> None:
     record = load_record(items(BURST, DEFAULT_POLICY, encrypted=False)[0].body, Sighting)
     assert record == Sighting(
-        unit="T0007", sighting=123, time_s=1_700_000_000.123, species="leopard",
-        confidence=0.9712, individuals=1, burst_frames=2, night=True, clock="ntp",
+        unit="T0007", sighting=123, time_s=1_700_000_000, species="leopard",
+        confidence=243 / 250, individuals=1, burst_frames=2, night=True, clock="ntp",
         model="0123abcd", frames=2,
     )  # fmt: skip
+
+
+def test_the_record_is_the_same_bytes_once_it_was_on_the_air() -> None:
+    body = items(BURST, DEFAULT_POLICY, encrypted=False)[0].body
+    over_lora = unpack_sighting(pack_sighting(load_record(body, Sighting)))
+    assert dump_record(over_lora) == body
+
+
+def test_without_broadband_there_are_no_frames_and_none_are_announced() -> None:
+    (alert,) = items(BURST, {"leopard": ("frames",)}, encrypted=True, broadband=False)
+    assert alert.id.kind == "sighting" and load_record(alert.body, Sighting).frames == 0
+
+
+def test_over_lora_goes_a_leopards_crop_and_nobody_elses() -> None:
+    (put,) = preview(BURST, lambda: b"jpeg")
+    assert (str(put.id), put.body, put.priority) == ("T0007-000123-preview-0", b"jpeg", 2)
+    assert preview(BURST, lambda: None) == []
+    for other in (
+        dataclasses.replace(LEOPARD, people=True),
+        dataclasses.replace(LEOPARD, label="human", people=True),
+        dataclasses.replace(LEOPARD, label="tiger"),
+    ):
+        assert preview(burst(other), lambda: pytest.fail("looked for a crop")) == []
 
 
 @pytest.mark.parametrize("label", ["human", "vehicle"])
