@@ -40,7 +40,7 @@ class Media:
 
     def path(self, sha256: str, content_type: str) -> Path:
         """Where the picture with this hash (hex) is or would be."""
-        return self.root / sha256[:2] / sha256[2:4] / (sha256 + SUFFIXES[content_type])
+        return picture_path(self.root, sha256, content_type)
 
     def keep(self, files: Iterable[tuple[str, str, bytes]]) -> None:
         """Store (sha256, content type, bytes) durably. What is there already is not written again.
@@ -89,6 +89,11 @@ class Media:
             rest = rest[os.write(fd, rest) :]
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # starts the write without waiting
         return fd, Path(name)
+
+
+def picture_path(root: Path, sha256: str, content_type: str) -> Path:
+    """Where the picture with this hash (hex) lies under a folder of pictures."""
+    return root / sha256[:2] / sha256[2:4] / (sha256 + SUFFIXES[content_type])
 
 
 def _size(path: Path) -> int | None:

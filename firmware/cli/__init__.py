@@ -8,7 +8,7 @@ does not carry the others.
 import click
 
 from firmware import __version__
-from firmware.cli import base, classify, config, demo, model, outbox, report, survey, trap
+from firmware.cli import base, classify, config, demo, export, model, outbox, report, survey, trap
 
 WIRE_VERSION = 1
 
@@ -25,7 +25,7 @@ for command in (
     demo.demo, classify.classify, trap.trap, outbox.outbox, base.base, model.model, config.config,
 ):  # fmt: skip
     main.add_command(command)
-for command in (survey.deployment, survey.review, report.report):
+for command in (survey.deployment, survey.review, report.report, export.export):
     base.base.add_command(command)
 
 

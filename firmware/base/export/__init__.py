@@ -1,0 +1,1 @@
+"""What may leave the base, in three profiles. Start at `dataset.py`, which decides."""
