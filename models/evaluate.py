@@ -9,7 +9,6 @@ images, except where a line says so.
 
 import argparse
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,23 @@ from models import card
 from models.backbone import as_function
 from models.bursts import ablations, read_bursts, single_scores
 from models.calibrate import MODEL, calibration_of
+from models.footprint import footprints
+from models.front import front
 from models.head import load_trained
 from models.labels import EXCLUSIVE_COUNT, LEOPARD
 from models.manifest import read_frames
 from models.marks import CHANGES
 from models.measure import Array, Share, share
-from models.outcome import Outcome, TestSet, equal_rates, gather, outcome, outcomes
-from models.plots import calibration_png, confusion_png
+from models.outcome import (
+    Outcome,
+    TestSet,
+    equal_rates,
+    fixed_rates,
+    gather,
+    outcome,
+    outcomes,
+)
+from models.plots import calibration_png, confusion_png, front_png
 from models.rendered import TEST, rendered
 from models.runtime import Interpreter, Network, installed
 from models.score import (
@@ -38,6 +47,7 @@ from models.score import (
     probabilities,
     verdicts,
 )
+from models.small import small_bursts
 from models.tables import Report, outcome_table
 from models.targets import grouped
 
@@ -59,27 +69,6 @@ def imagenet_outcomes(test: TestSet, raw: Array) -> list[Outcome]:
         outcome(f"plain ImageNet int8, {kind}", test, p, g.argmax(1), IMAGENET_THRESHOLD)
         for kind, (p, g) in kinds.items()
     ]
-
-
-def latency_ms(path: Path, runtime: str, threads: int, repeats: int = 60) -> float:
-    """Median time of one inference."""
-    interpreter = Interpreter(path, runtime, threads)
-    pixels = np.zeros((224, 224, 3), np.uint8)
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        interpreter(pixels)
-        times.append(time.perf_counter() - begun)
-    return float(np.median(times) * 1000)
-
-
-def latencies(ours: Path, plain: Path) -> dict[tuple[str, str, int], float]:
-    return {
-        (name, runtime, threads): latency_ms(path, runtime, threads)
-        for runtime in installed()
-        for threads in (1, 2)
-        for name, path in (("this model", ours), ("ImageNet", plain))
-    }
 
 
 def same_top(model: Path, test: TestSet, logits: Array) -> Share | None:
@@ -135,11 +124,12 @@ def main() -> None:
         outcome("int8, as `rosette classify`", test, single[:, LEOPARD],
                 verdicts(single, thresholds), thresholds["leopard"])
     )  # fmt: skip
-    weights = arguments.work / "float.pt"
+    weights, float_scores = arguments.work / "float.pt", None
     if weights.exists():
         exact = as_function(load_trained(arguments.start, weights))
         in_float = logits_of(exact, test.examples, "float")
         found += outcomes("float", test, in_float, calibration, thresholds)
+        float_scores = probabilities(fused(calibration.apply(in_float)))
     raw = logits_of(Interpreter(arguments.start), test.examples, "plain ImageNet")
     found += imagenet_outcomes(test, raw)
 
@@ -150,6 +140,12 @@ def main() -> None:
     drawn = rendered(arguments.work, TEST)
     drawn_logits = logits_of(network, drawn, "rendered")
     drawn_scores = probabilities(fused(calibration.apply(drawn_logits)))
+    sequences = read_bursts(arguments.frames, everything)
+    bursts = {
+        "not trained on": [burst for burst in sequences if not burst.trained],
+        "trained on": [burst for burst in sequences if burst.trained],
+        "rendered, small animals": small_bursts(arguments.work),
+    }
     report = Report(
         sidecar=json.loads(arguments.model.with_suffix(".json").read_text()),
         everything=tuple(everything),
@@ -158,9 +154,14 @@ def main() -> None:
         verdicts=verdict,
         outcomes=tuple(found),
         same_top=same_top(arguments.model, test, logits),
-        latency_ms=latencies(arguments.model, arguments.start),
+        footprints=tuple(footprints(arguments.model, arguments.start)),
+        front=tuple(
+            front(arguments.model, arguments.start, IMAGENET_LEOPARD, test, calibration, thresholds)
+        ),
+        float_scores=float_scores,
+        fixed_rates=tuple(fixed_rates(test, scores[:, LEOPARD], plain)),
         equal_rates=tuple(equal_rates(test, scores[:, LEOPARD], plain)),
-        bursts=tuple(ablations(classifier, read_bursts(arguments.frames))),
+        bursts={name: tuple(ablations(classifier, each)) for name, each in bursts.items()},
         size_bytes=arguments.model.stat().st_size,
         marks=marked_scores(network, test, boxed, calibration),
         boxed=boxed,
@@ -172,6 +173,7 @@ def main() -> None:
     card.write(report, folder)
     confusion_png(test.truth, verdict, folder / "confusion.png")
     calibration_png(confidences(test, scores), folder / "calibration.png")
+    front_png(report.front, folder / "front.png")
     print(outcome_table(report.outcomes))
 
 

@@ -17,6 +17,7 @@ from models.runtime import squash
 from models.score import CROP, WHOLE, Calibration, fused, probabilities, verdicts
 
 HALF_PERCENT = 0.005
+FALSE_ALERT_RATES = (0.0, 0.0025, HALF_PERCENT, 0.01, 0.02)
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,30 @@ def outcomes(
             outcome(f"{name}, {kind}", test, scores[:, LEOPARD], verdict, thresholds["leopard"])
         )
     return found
+
+
+@dataclass(frozen=True)
+class FixedRate:
+    """Recall of two models, each where it calls so many non-leopards leopards; look-alikes are not
+    among these, `look_alikes` says how many of them come along."""
+
+    false_alerts: Share
+    night: tuple[Share, Share]
+    rest: tuple[Share, Share]
+    look_alikes: tuple[Share, Share]
+
+
+def fixed_rates(test: TestSet, ours: Array, theirs: Array) -> Iterator[FixedRate]:
+    """At `FALSE_ALERT_RATES`; thresholds read off the test images."""
+    plain = test.not_leopard & ~test.look_alike
+    for rate in FALSE_ALERT_RATES:
+        tolerated = int(plain.sum() * rate)
+        called = [s > np.sort(s[plain])[::-1][tolerated] for s in (ours, theirs)]
+        night, rest, alike = (
+            (share(called[0][mask]), share(called[1][mask]))
+            for mask in (test.night_leopard, test.other_leopard, test.look_alike)
+        )
+        yield FixedRate(share(called[0][plain]), night, rest, alike)
 
 
 @dataclass(frozen=True)

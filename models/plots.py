@@ -1,11 +1,13 @@
-"""The two pictures of the model card."""
+"""The pictures of the model card."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from models.front import Point
 from models.labels import LABELS
 from models.measure import Array, calibration_error, confusion, reliability
 
@@ -41,6 +43,27 @@ def calibration_png(confidence: dict[str, tuple[Array, Array]], path: Path) -> N
     axes.set_xlabel("probability given")
     axes.set_ylabel("share right")
     axes.legend(fontsize=8)
+    _save(figure, path)
+
+
+def front_png(points: Sequence[Point], path: Path) -> None:
+    """Leopards found against milliseconds, the input side beside each point."""
+    figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+    for name, colour in (("this model", "tab:green"), ("ImageNet", "tab:grey")):
+        kept = [p for p in points if p.name == name]
+        times = [p.latency_ms for p in kept]
+        for kind, style in (("night", "-"), ("rest", "--")):
+            found = [getattr(p, kind).value for p in kept]
+            label = f"{name}, {'night camera traps' if kind == 'night' else 'other leopards'}"
+            axes.plot(times, found, marker="o", ls=style, c=colour, label=label)
+            for p, value in zip(kept, found, strict=True):
+                offset = (3, 4)
+                axes.annotate(str(p.side), (p.latency_ms, value), offset, fontsize=7,
+                              textcoords="offset points")  # fmt: skip
+    axes.set_xlabel("ms an inference, 1 thread")
+    axes.set_ylabel("leopards found at 0.5 % false alerts")
+    axes.set_ylim(0, 1.03)
+    axes.legend(fontsize=7)
     _save(figure, path)
 
 

@@ -25,10 +25,13 @@ def installed() -> list[str]:
 
 
 class Interpreter:
-    """Runs uint8 [224, 224, 3] through the file; returns the dequantised output vector."""
+    """Runs uint8 [side, side, 3] through the file; returns the dequantised output vector."""
 
-    def __init__(self, path: Path, runtime: str = "litert", threads: int = 1):
+    def __init__(self, path: Path, runtime: str = "litert", threads: int = 1, side: int = SIDE):
         self._interpreter = _open(path, runtime, threads)
+        if side != SIDE:
+            number = self._interpreter.get_input_details()[0]["index"]
+            self._interpreter.resize_tensor_input(number, [1, side, side, 3])
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
