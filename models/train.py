@@ -234,13 +234,13 @@ def options() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, required=True, help="int8 ImageNet MobileNetV2")
     parser.add_argument("--frames", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("/tmp/rosette-train"))
-    parser.add_argument("--views", type=int, default=80_000, help="augmented images to train on")
+    parser.add_argument("--views", type=int, default=64_000, help="augmented images to train on")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", type=float, default=0.55, help="share of steps at 160 pixels")
     parser.add_argument(
-        "--rounded", type=float, default=0.4, help="share of steps, the last, with int8 rounding"
+        "--rounded", type=float, default=0.3, help="share of steps, the last, with int8 rounding"
     )
     parser.add_argument("--weights", type=Path, help="go on from the float.pt of an earlier run")
     parser.add_argument("--workers", type=int, default=2)

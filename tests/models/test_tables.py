@@ -35,8 +35,10 @@ def test_recall_at_a_false_alert_rate_lets_no_more_through() -> None:
     leopard = np.zeros(count, bool)
     leopard[:100] = True
     night, nothing = leopard & (np.arange(count) < 50), np.zeros(count, bool)
-    test = outcome.TestSet((), leopard.astype(int), night, leopard & ~night, ~leopard, nothing, nothing,
-                   nothing, np.arange(count))  # fmt: skip
+    rest, others = leopard & ~night, ~leopard
+    test = outcome.TestSet(
+        (), leopard.astype(int), night, rest, others, nothing, nothing, nothing, np.arange(count)
+    )
     scores = np.random.default_rng(0).permutation(count) / count + leopard * 0.5
     for row in outcome.fixed_rates(test, scores, -scores):
         assert row.false_alerts.count == 900 and row.night[0].count == 50
