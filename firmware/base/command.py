@@ -67,7 +67,7 @@ class CommandBook:
     first call, so that a bad one does not keep a base from receiving."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / BOOK
+        self._path, self._store = data_dir / BOOK, data_dir / DATABASE
         self._seen = -1
         self._open: sqlite3.Connection | None = None
 
@@ -101,14 +101,21 @@ class CommandBook:
         return self._do(work)
 
     def open_commands(self, now_s: float) -> list[Command]:
-        """What is neither answered nor expired, in order."""
-        rows = self._do(
-            lambda: self._db.execute(
+        """What is neither answered nor expired, in order. The store may know of answers that we
+        have not been told of, if somebody died in between."""
+
+        def work() -> list[Command]:
+            rows = self._db.execute(
                 "SELECT record FROM command WHERE answered = 0"
                 " AND (expires_s IS NULL OR expires_s > ?) ORDER BY number", (now_s,),
-            ).fetchall()
-        )  # fmt: skip
-        return [load_record(record, Command) for (record,) in rows]
+            ).fetchall()  # fmt: skip
+            commands = [load_record(record, Command) for (record,) in rows]
+            if not self._store.exists():
+                return commands
+            with _reading(self._store) as db:
+                return [command for command in commands if _answer(db, command) is None]
+
+        return self._do(work)
 
     def taken(self, unit: int, number: int, now_s: float) -> None:
         """The broker has it."""
@@ -180,7 +187,8 @@ def list_issued(data_dir: Path, unit: str | None = None) -> list[Issued]:
                 " ORDER BY number", (unit,),
             ).fetchall()  # fmt: skip
         with _reading(store) as db:
-            return [_issued(db, load_record(record, Command), bool(at)) for record, at in rows]
+            commands = [(load_record(record, Command), bool(taken)) for record, taken in rows]
+            return [Issued(command, taken, _answer(db, command)) for command, taken in commands]
     except (sqlite3.DatabaseError, WireError) as error:
         hint = "" if book.exists() else "; has a command been given yet?"
         raise BookError(f"cannot read {book} and {store}: {error}{hint}") from error
@@ -198,13 +206,12 @@ def find_issued(data_dir: Path, command: Command) -> Issued:
     return found[0]
 
 
-def _issued(db: sqlite3.Connection, command: Command, taken: bool) -> Issued:
-    row: tuple[Any, ...] | None = db.execute(
+def _answer(store: sqlite3.Connection, command: Command) -> CommandResult | None:
+    row: tuple[Any, ...] | None = store.execute(
         "SELECT time_s, outcome, reason, expiry_ignored FROM answer"
         " WHERE unit = ? AND number = ? ORDER BY seq LIMIT 1", (command.unit, command.number),
     ).fetchone()  # fmt: skip
     if row is None:
-        return Issued(command, taken, None)
+        return None
     time_s, outcome, reason, ignored = row
-    answer = CommandResult(command.unit, command.number, time_s, outcome, reason, bool(ignored))
-    return Issued(command, taken, answer)
+    return CommandResult(command.unit, command.number, time_s, outcome, reason, bool(ignored))

@@ -52,6 +52,7 @@ class Dispatcher:
         self._waiting: dict[int, _Key] = {}  # by the message's number in this connection
         self._heard_s: dict[int, float] = {}
         self._look_at_s = elapsed()
+        self._stale = True  # the book has what `_open` does not
         self._told = False
 
     def use(self, link: Link) -> None:
@@ -92,8 +93,10 @@ class Dispatcher:
         if self._elapsed() < self._look_at_s:
             return
         self._look_at_s = self._elapsed() + LOOK_S
-        if self._book.changed() or not self._said_s:
+        self._stale = self._book.changed() or self._stale
+        if self._stale:
             issued = self._book.open_commands(self._now())
+            self._stale = False
             self._open = {(parse_unit(command.unit), command.number): command for command in issued}
 
     def _send(self) -> None:
