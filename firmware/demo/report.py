@@ -137,7 +137,7 @@ def arrivals(traps: Sequence[Trap]) -> Table:
                 late = [trap.stored_s.get(item) for item in _items_of(seen, "lora")]
                 cells = ["-" if at is None else f"{at - seen.edge_s:.1f} s" for at in late]
                 table.add_row(trap.unit, str(seen.sighting), *cells)
-    table.caption = "from the motion edge until the base had committed it"
+    table.caption = "from the motion until the base had it; one crop makes both pictures"
     return table
 
 

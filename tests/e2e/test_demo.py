@@ -93,10 +93,12 @@ def test_the_demo_replays_real_bursts(tmp_path: Path, frames_dir: Path) -> None:
     assert "Verdicts" in output and "rendered" not in output
 
 
-def interrupted(tmp_path: Path, at: str, *signals: signal.Signals) -> str:
+def interrupted(
+    tmp_path: Path, at: str, *signals: signal.Signals, options: tuple[str, ...] = ()
+) -> str:
     """The output of a demo whose whole process group, as a terminal does it, gets these signals
     when it has printed `at`."""
-    demo = start(tmp_path, "--headless", "--traps", "1", "--events", "8")
+    demo = start(tmp_path, "--headless", "--traps", "1", "--events", "8", *options)
     assert demo.stdout is not None
     killer = threading.Timer(TIMEOUT_S, demo.kill)
     killer.start()
@@ -132,6 +134,27 @@ def test_a_signal_in_mid_run_and_impatience_leave_no_remains(
     tmp_path: Path, signals: tuple[signal.Signals, ...]
 ) -> None:
     assert "Traceback" not in interrupted(tmp_path, "burst 0:", *signals)
+    assert not left_behind(tmp_path)
+
+
+@pytest.mark.slow
+def test_by_lora_every_alert_and_picture_arrives_once_though_a_fifth_of_the_frames_is_lost(
+    tmp_path: Path,
+) -> None:
+    output = finished(
+        tmp_path, "--headless", "--link", "lora", "--loss", "0.2", "--traps", "1", "--events", "2"
+    )
+    expected, arrived, missing, doubled = figures(output)
+    assert expected == arrived > 0 and expected % 3 == 0
+    assert (missing, doubled) == (0, 0)
+    for kind in ("sighting-0", "preview-0", "preview-1"):
+        assert f"{kind} is at the base" in output
+
+
+@pytest.mark.slow
+def test_the_demo_by_lora_leaves_no_remains_when_it_is_interrupted(tmp_path: Path) -> None:
+    output = interrupted(tmp_path, "burst 0:", signal.SIGINT, options=("--link", "lora"))
+    assert "Traceback" not in output
     assert not left_behind(tmp_path)
 
 

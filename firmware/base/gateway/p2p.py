@@ -32,7 +32,9 @@ from firmware.wire.packet import COMMAND, RECEIPT, Forged, overhead_bytes
 from firmware.wire.replay import Replayed
 
 BUSY_S = 0.2
-_REASONS = {Unknown: "unknown", Replayed: "replayed", Forged: "forged"}
+_REASONS: dict[type[Exception], str] = {
+    Unknown: "unknown", Replayed: "replayed", Forged: "forged", KeyUnusable: "key",
+}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -138,10 +140,10 @@ class P2p:
     def _open(self, heard: Heard, now_s: float) -> Packet | None:
         try:
             packet = self._peers.open(heard.frame)
-        except WireError as error:
+        except (WireError, KeyUnusable) as error:
             self._tell(_REASONS.get(type(error), "noise"), str(error))
             return None
-        except (StateError, CounterError, KeyUnusable) as error:
+        except (StateError, CounterError) as error:
             self._tell_error("not_heard", str(error))
             return None
         self._told.discard("not_heard")

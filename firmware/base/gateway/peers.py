@@ -111,7 +111,9 @@ class Peers:
             self._known[header.unit] = peer
             anew = known is not None and epoch > known.epoch
             return Packet(header.unit, header.port, payload, anew)
-        raise Forged(f"packet of {format_unit(header.unit)} is forged, or old")
+        unknown = known is None and header.port == SYMBOL
+        why = "or came before any record of the unit" if unknown else "or old"
+        raise Forged(f"packet of {format_unit(header.unit)} is forged, {why}")
 
     def seal(self, unit: int, port: int, payload: bytes) -> bytes:
         """A frame for a unit that was heard. Raises CounterError; Unknown for one that was not."""
