@@ -65,7 +65,7 @@ def fleet(
     )
     try:
         if not no_plot:
-            check_plot()
+            check_plot(plot)
         outcome = simulate_fleet(scenario, jobs or os.cpu_count() or 1, sys.stderr.isatty())
         console = Console(width=None if sys.stdout.isatty() else 120)
         console.print(by_factor(outcome))
@@ -74,7 +74,7 @@ def fleet(
         if not no_plot:
             save_plot(scenario, outcome, plot)
             click.echo(f"plot saved to {plot}")
-    except (NoPlot, ScenarioError, OSError, ValueError) as error:
+    except (NoPlot, ScenarioError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if outcome.violations:
         raise SystemExit(1)

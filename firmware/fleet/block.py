@@ -12,7 +12,7 @@ from functools import partial
 from firmware.fleet.gateway import Gateway
 from firmware.fleet.law import Frame, violations
 from firmware.fleet.outcome import NEVER, Event, Outcome
-from firmware.fleet.scenario import Scenario, place
+from firmware.fleet.scenario import Scenario, path_db, place
 from firmware.fleet.store import Store
 from firmware.fleet.unit import Unit, pictures_due
 from firmware.sim.channel import Rules
@@ -52,7 +52,7 @@ class World:
         self.sites, links = place(scenario)
         rules = Rules(fading_db=scenario.fading_db)
         self._ether = Ether(
-            random.Random(self._rng.getrandbits(64)), path=links.loss_db, rules=rules,
+            random.Random(self._rng.getrandbits(64)), path=path_db(links), rules=rules,
             timeline=self.timeline,
         )  # fmt: skip
         self.store = Store()

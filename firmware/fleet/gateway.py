@@ -1,18 +1,23 @@
 """The 8-channel gateway of a simulated fleet: a concentrator, and the base's real assembly.
 
-Promises the law: what it may not send within `PATIENCE_S` after it was said is not sent, and the
-unit asks again. It sends one frame at a time and is deaf meanwhile. It answers on the channel and
-spreading factor that the unit is provisioned with.
+It speaks our packets point to point, as `rosette base gateway` does with a radio of one channel; a
+LoRaWAN network on the same hardware answers in its own windows, a second or two later.
+
+Promises the law: what it may not send now is not sent, and the unit asks again; of the law's
+airtime as much is kept for answers to alerts as by `base.gateway.duty`. It sends one frame at a
+time and is deaf meanwhile. It answers on the channel and spreading factor that the unit is
+provisioned with.
 
 Keys and replay windows are kept in memory, but sealed and opened by the real wire.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from firmware.base.gateway.assembly import Assembly, Down, Publish
+from firmware.base.gateway.duty import KEPT_FOR_ALERTS
 from firmware.fleet.scenario import GATEWAY_NAME, Site, channels_hz, power_dbm
 from firmware.fleet.store import COMMIT_S, Store
 from firmware.fleet.virtual_radio import Log
@@ -22,7 +27,16 @@ from firmware.sim.timeline import Timeline
 from firmware.wire.airtime import airtime_s
 from firmware.wire.errors import WireError
 from firmware.wire.ledger import WINDOW_S, Ledger
-from firmware.wire.packet import Direction, Keys, overhead_bytes, parse_header, seal, unseal
+from firmware.wire.objects import Rejected, Stored, unpack_receipts
+from firmware.wire.packet import (
+    RECEIPT,
+    Direction,
+    Keys,
+    overhead_bytes,
+    parse_header,
+    seal,
+    unseal,
+)
 from firmware.wire.regions import Band, Region
 from firmware.wire.replay import ReplayWindow
 
@@ -53,7 +67,7 @@ class Gateway:
         self._assembly = Assembly()
         self._station = ether.attach(GATEWAY_NAME, self._hear, concentrator=True)
         self._station.listen_all(channels_hz(region))
-        self._waiting: deque[tuple[float, Down]] = deque()
+        self._waiting: list[tuple[bool, float, Down]] = []
         self._sending = False
         self._ledgers: dict[Band, Ledger] = {}
         self.counts: Counter[str] = Counter()
@@ -68,6 +82,16 @@ class Gateway:
         self.counts["heard"] += 1
         self._do(self._assembly.heard(unit, port, payload, self._timeline.monotonic()))
 
+    def _open(self, frame: bytes) -> tuple[int, int, bytes]:
+        header = parse_header(frame)
+        peer = self._peers.get(header.unit)
+        if peer is None:
+            raise WireError(f"unit {header.unit} is not of this fleet")
+        counter = peer.window.counter_of(header.counter_low)
+        payload = unseal(peer.keys.up, Direction.UP, EPOCH, counter, frame)
+        peer.window = peer.window.accept(counter)
+        return header.unit, header.port, payload
+
     def _do(self, orders: Iterable[Publish | Down]) -> None:
         now_s = self._timeline.monotonic()
         for order in orders:
@@ -77,16 +101,10 @@ class Gateway:
                 self._timeline.at(now_s + COMMIT_S, partial(self._committed, order))
 
     def _say(self, down: Down) -> None:
-        self._waiting.append((self._timeline.monotonic(), down))
+        entries = unpack_receipts(down.payload) if down.port == RECEIPT else ()
+        alert = any(isinstance(entry, Stored | Rejected) for entry in entries)
+        self._waiting.append((alert, self._timeline.monotonic(), down))
         self._send_next()
-
-    def _open(self, frame: bytes) -> tuple[int, int, bytes]:
-        header = parse_header(frame)
-        peer = self._peers[header.unit]
-        counter = peer.window.counter_of(header.counter_low)
-        payload = unseal(peer.keys.up, Direction.UP, EPOCH, counter, frame)
-        peer.window = peer.window.accept(counter)
-        return header.unit, header.port, payload
 
     def _committed(self, message: Publish) -> None:
         now_s = self._timeline.monotonic()
@@ -94,23 +112,27 @@ class Gateway:
         self._do(self._assembly.receipt(receipt, now_s))
 
     def _send_next(self) -> None:
-        """The oldest answer that is still worth it and that the law lets go."""
+        """Answers to alerts first, then the oldest that is still worth it; what the law does not
+        let go is dropped."""
         now_s = self._timeline.monotonic()
         while self._waiting and not self._sending:
-            since_s, down = self._waiting.popleft()
-            if now_s - since_s <= PATIENCE_S and self._may_send(down, now_s):
+            first = min(self._waiting, key=lambda waiting: (not waiting[0], waiting[1]))
+            self._waiting.remove(first)
+            alert, since_s, down = first
+            if now_s - since_s <= PATIENCE_S and self._may_send(down, alert, now_s):
                 self._send(down, now_s)
             else:
                 self.counts["unsaid"] += 1
 
-    def _may_send(self, down: Down, now_s: float) -> bool:
+    def _may_send(self, down: Down, alert: bool, now_s: float) -> bool:
         tuning = self._peers[down.unit].tuning
         band = self._region.band_of(tuning.frequency_hz)
-        air_s = airtime_s(tuning.modulation, overhead_bytes(down.port) + len(down.payload))
         if band.duty_cycle is None:
             return True
+        air_s = airtime_s(tuning.modulation, overhead_bytes(down.port) + len(down.payload))
+        limit_s = band.duty_cycle * WINDOW_S * (1.0 if alert else 1 - KEPT_FOR_ALERTS)
         ledger = self._ledgers.get(band, Ledger())
-        if ledger.wait_s(now_s, air_s, band.duty_cycle * WINDOW_S) > 0:
+        if ledger.wait_s(now_s, air_s, limit_s) > 0:
             return False
         self._ledgers[band] = ledger.after(now_s, air_s)
         return True

@@ -11,23 +11,27 @@ if TYPE_CHECKING:
 
 
 class NoPlot(Exception):
-    """Matplotlib is not installed; says how to get it."""
+    """There can be no plot: says why, and what to do."""
 
 
-def check_plot() -> None:
+def check_plot(path: Path) -> None:
     """Raises NoPlot at once, rather than after minutes of simulation."""
     try:
-        import matplotlib  # noqa: F401
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
         raise NoPlot(
             "a plot needs matplotlib: pip install 'rosette[simulate]', or give --no-plot"
         ) from error
+    known = FigureCanvasAgg.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in known:
+        raise NoPlot(f"{path}: no plot has that ending; there are {', '.join(sorted(known))}")
+    if not path.parent.is_dir():
+        raise NoPlot(f"{path}: there is no folder {path.parent}: make it first")
 
 
 def save_plot(scenario: Scenario, outcome: Outcome, path: Path) -> None:
-    """Four panels in one file; its ending names the format. Raises NoPlot, OSError, or ValueError
-    for an ending that matplotlib does not know."""
-    check_plot()
+    """Four panels in one file; its ending names the format. Raises NoPlot or OSError."""
+    check_plot(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -8,6 +8,7 @@ another one. Channel: random of the plan, for good. Spreading factor: the smalle
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware.radio.port import Tuning
@@ -30,6 +31,7 @@ ANTENNA_DBI = 2.0
 BANDWIDTH_HZ = 125_000
 MOST_PLACES = 1000  # tried for one unit before the disc is called too large
 RIDGE_M = 30.0  # the gateway's height over the units around it
+UNIT_M = 2.0
 
 # What an 8-channel concentrator listens to: the region's default channels and as many of the law's
 # other places as its two receivers of 0.9 MHz reach. RU864: 867.1..867.9 MHz are in the 866-868 MHz
@@ -113,6 +115,17 @@ def place(scenario: Scenario) -> tuple[list[Site], Links]:
         places[site.name] = site.place_m
         sites.append(site)
     return sites, links
+
+
+def path_db(links: Links) -> Callable[[str, str], float]:
+    """The loss of any link: two units have no ridge between them to look down from."""
+    ground_db = 20 * math.log10(RIDGE_M / UNIT_M)
+
+    def loss_db(one: str, other: str) -> float:
+        both_low = one != GATEWAY_NAME != other
+        return links.loss_db(one, other) + ground_db * both_low
+
+    return loss_db
 
 
 def _put_up(unit: int, scenario: Scenario, links: Links, rng: random.Random) -> Site:

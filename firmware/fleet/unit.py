@@ -1,5 +1,6 @@
 """One unit of a simulated fleet: the real LoRa uplink on virtual ports.
 
+At data rates that never carry a picture none is put into the outbox, where it would only wait.
 The pictures are random bytes of realistic size, for nobody looks at them; encoding takes `ENCODE_S`
 of virtual time, an assumption for a small Pi. An event is in the outbox the moment it is seen: what
 the capture daemon needs from the PIR's edge to its commit is not in the latencies.
@@ -15,6 +16,7 @@ from typing import Any
 from firmware.fleet.scenario import Site
 from firmware.fleet.unit_air import UnitAir
 from firmware.fleet.virtual_radio import Log, VirtualRadio
+from firmware.radio.settings import LOW_TO_HZ
 from firmware.sim.ether import Ether
 from firmware.sim.timeline import Timeline
 from firmware.trap.outbox import Item
@@ -25,7 +27,7 @@ from firmware.trap.uplink.lora.memory import MemoryQueue, MemoryState
 from firmware.trap.uplink.lora.policy import pictures_ever
 from firmware.trap.uplink.lora.uplink import POLL_S, LoraUplink
 from firmware.wire.alert import on_air
-from firmware.wire.ids import ItemId, format_unit
+from firmware.wire.ids import ItemId, Kind, format_unit
 from firmware.wire.packet import Keys
 from firmware.wire.records import Sighting, dump_record
 
@@ -37,10 +39,12 @@ ALERT_PRIORITY, PREVIEW_PRIORITY = 0, 2
 
 def settings_of(site: Site, region: str) -> Lora:
     """The config file that such a unit would have."""
+    low = site.tuning.frequency_hz < LOW_TO_HZ
+    tuning = site.tuning
     return Lora(
-        port=Path("/dev/null"), region=region, frequency_hz=site.tuning.frequency_hz,
-        spreading_factor=site.tuning.modulation.spreading_factor, key_file=Path("/dev/null"),
-        power_dbm=site.tuning.power_dbm,
+        port=Path("/dev/null"), region=region, variant="L" if low else "H",
+        frequency_hz=tuning.frequency_hz, spreading_factor=tuning.modulation.spreading_factor,
+        power_dbm=tuning.power_dbm, key_file=Path("/dev/null"),
     )  # fmt: skip
 
 
@@ -87,12 +91,10 @@ class Unit:
             format_unit(self.site.unit), number, self._now(), "leopard", self._rng.random(), 1, 3,
             night=True, clock="gps", model="00000000",
         ))  # fmt: skip
-        put, now_s = self._queue.put, self._now()
-        body = dump_record(sighting)
-        put(ItemId(self.site.unit, number, "sighting"), body, "application/json",
-            ALERT_PRIORITY, now_s)  # fmt: skip
-        crop = b"crop %d" % number
-        put(ItemId(self.site.unit, number, "preview"), crop, "image/jpeg", PREVIEW_PRIORITY, now_s)
+        self._put("sighting", number, dump_record(sighting), "application/json", ALERT_PRIORITY)
+        if pictures_due(self.how)[0]:
+            crop = b"crop %d" % number
+            self._put("preview", number, crop, "image/jpeg", PREVIEW_PRIORITY)
         self._timeline.at(self._timeline.monotonic() + self._rng.uniform(0, POLL_S), self._poke)
 
     def start(self, item: Item, *, refinement: bool) -> None:
@@ -106,6 +108,10 @@ class Unit:
         )
         done = Encoded(item.id, pictures)
         self._timeline.at(self._timeline.monotonic() + ENCODE_S, partial(self._poke, done))
+
+    def _put(self, kind: Kind, number: int, body: bytes, content_type: str, priority: int) -> None:
+        item = ItemId(self.site.unit, number, kind)
+        self._queue.put(item, body, content_type, priority, self._now())
 
     def _now(self) -> float:
         return EPOCH_S + self._timeline.monotonic()

@@ -35,6 +35,8 @@ from firmware.sim.channel_models import (
 )
 from firmware.wire.airtime import Modulation, airtime_s, symbol_s
 
+MOST_FADING = 5.0  # standard deviations; once in three million frames it would be more
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -123,6 +125,7 @@ class Channel:
         self._path, self._rng, self._rules = path, rng, rules or Rules()
         self._ears: dict[str, _Ear] = {}
         self._tuned: defaultdict[_Setting, dict[str, _Ear]] = defaultdict(dict)
+        self._reach: dict[tuple[str, _Setting, float], list[_Ear]] = {}
         self._flights: list[_Flight] = []  # on the air, or overlapping one that is
         self._ends: list[tuple[float, int, _Flight]] = []
         self._count = 0
@@ -145,6 +148,7 @@ class Channel:
             del self._tuned[setting][name]
         for setting in tuned.settings() if tuned else ():
             self._tuned[setting][name] = ear
+        self._reach.clear()
         ear.tuned, ear.since_s = tuned, max(now_s, ear.since_s)
         self._catch_up(ear)
 
@@ -164,7 +168,7 @@ class Channel:
         if own is not None:
             self._drop(own)
             own.since_s = signal.end_s
-        for ear in self._tuned[setting].values():
+        for ear in self._within_reach(signal, setting):
             if ear.since_s <= flight.needed_from_s:
                 self._lock(ear, flight)
 
@@ -183,15 +187,29 @@ class Channel:
         """Whether this radio has a frame on the air."""
         return any(f.signal.sender == name and f.signal.end_s > now_s for f in self._flights)
 
+    def _within_reach(self, signal: Signal, setting: _Setting) -> list[_Ear]:
+        """The ears tuned to it that may hear it with the best of fading."""
+        key = (signal.sender, setting, signal.power_dbm)
+        ears = self._reach.get(key)
+        if ears is None:
+            _, bandwidth_hz, factor = setting
+            best_dbm = signal.power_dbm + MOST_FADING * self._rules.fading_db
+            ears = self._reach[key] = [
+                ear for ear in self._tuned[setting].values()
+                if ear.name != signal.sender
+                and best_dbm - self._path(signal.sender, ear.name)
+                >= sensitivity_dbm(ear.sensitivity, factor, bandwidth_hz)
+            ]  # fmt: skip
+        return ears
+
     def _lock(self, ear: _Ear, flight: _Flight) -> None:
         """Give the frame a demodulator, if it is strong enough and one is free."""
         signal = flight.signal
         if signal.sender == ear.name:
             return
         m = signal.modulation
-        if self._rssi_dbm(ear, flight) < sensitivity_dbm(
-            ear.sensitivity, m.spreading_factor, m.bandwidth_hz
-        ):
+        least_dbm = sensitivity_dbm(ear.sensitivity, m.spreading_factor, m.bandwidth_hz)
+        if self._rssi_dbm(ear, flight) < least_dbm:
             return
         if len(ear.locked) < ear.demodulators:
             ear.locked.add(flight)

@@ -97,6 +97,6 @@ def test_the_plot_is_saved_as_its_ending_says(tmp_path: Path, name: str) -> None
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     with pytest.raises(NoPlot, match=r"rosette\[simulate\].*--no-plot"):
-        plot.check_plot()
+        plot.check_plot(Path("fleet.png"))
