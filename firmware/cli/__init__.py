@@ -8,7 +8,19 @@ does not carry the others.
 import click
 
 from firmware import __version__
-from firmware.cli import base, classify, config, demo, export, model, outbox, report, survey, trap
+from firmware.cli import (
+    base,
+    classify,
+    config,
+    demo,
+    export,
+    model,
+    outbox,
+    report,
+    simulate,
+    survey,
+    trap,
+)
 
 WIRE_VERSION = 1
 
@@ -23,9 +35,10 @@ def main() -> None:
 
 for command in (
     demo.demo, classify.classify, trap.trap, outbox.outbox, base.base, model.model, config.config,
+    simulate.simulate,
 ):  # fmt: skip
     main.add_command(command)
-for command in (survey.deployment, survey.review, report.report, export.export):
+for command in (survey.deployment, survey.review, report.report, export.export, export.import_):
     base.base.add_command(command)
 
 

@@ -30,6 +30,7 @@ from firmware.base.survey.derive import (
 from firmware.base.survey.statements import (
     NAMES,
     Ended,
+    PeopleSeen,
     Placed,
     Review,
     Statement,
@@ -123,8 +124,7 @@ class Survey:
     def rebuild(self) -> int:
         """Make the derived tables anew from both logs; returns the number of messages read."""
         with _errors("rebuild the survey", self.data_dir), self._transaction():
-            for table in DERIVED_TABLES:
-                self._db.execute(f"DROP TABLE IF EXISTS {table}")
+            self._drop_tables()
             return self._make_tables()
 
     def _prepare(self) -> None:
@@ -150,11 +150,18 @@ class Survey:
                     f"{self.data_dir / DATABASE} has a survey of a newer version (schema {schema}, "
                     f"this one knows {SCHEMA}): update this base station"
                 )
-            if independence_s != self._independence_s:
+            if schema < SCHEMA:  # tables of an older version say less: make them anew
+                self._drop_tables()
+                self._make_tables()
+            elif independence_s != self._independence_s:
                 self._db.execute("UPDATE survey_state SET independence_s = ?",
                                  (self._independence_s,))  # fmt: skip
                 self._db.execute("DELETE FROM event")
                 regroup(self._db, all_groups(self._db), self._independence_s)
+
+    def _drop_tables(self) -> None:
+        for table in DERIVED_TABLES:
+            self._db.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _make_tables(self) -> int:
         """The derived tables from nothing, in the transaction that is open."""
@@ -178,15 +185,15 @@ class Survey:
 
     def _take_batch(self) -> int:
         rows = self._db.execute(
-            "SELECT seq, received_s, topic, record FROM raw"
+            "SELECT seq, received_s, topic, content_type, record FROM raw"
             " WHERE seq > (SELECT raw_seq FROM survey_state) ORDER BY seq LIMIT ?", (BATCH,),
         ).fetchall()  # fmt: skip
         changed: set[Group] = set()
-        for seq, received_s, topic, record in rows:
+        for seq, received_s, topic, content_type, record in rows:
             if record is None:  # a picture
                 continue
             try:
-                changed |= take_message(self._db, seq, received_s, topic, record)
+                changed |= take_message(self._db, seq, received_s, topic, content_type, record)
             except WireError as error:  # taken by an older, laxer version; `raw` keeps it
                 log.error("not_surveyed seq=%d reason=%s", seq, error)  # noqa: TRY400
         regroup(self._db, changed, self._independence_s)
@@ -218,7 +225,7 @@ class Survey:
                     raise SurveyError(f"{name} would end before it began")
             case Voided():
                 self._deployment(statement.deployment)
-            case Review():
+            case Review() | PeopleSeen():
                 self._require("observation", "seq", statement.observation, "sighting")
             case Undone():
                 self._require("review", "undone = 0 AND statement", statement.review, "review")

@@ -15,6 +15,7 @@ from firmware.base.survey.events import Seen, visits
 from firmware.base.survey.statements import (
     EMPTY,
     Ended,
+    PeopleSeen,
     Placed,
     Review,
     Statement,
@@ -28,6 +29,7 @@ from firmware.wire.health import Health
 from firmware.wire.records import Sighting, Status, load_record
 from firmware.wire.topics import parse_up_topic
 
+CARD_JSON = "application/json; source=card"  # the content type of a record read from a card
 Group = tuple[str, int | None, str]  # unit, deployment, species: what events are made of
 _IN_GROUP = "unit = ? AND deployment IS ? AND species = ?"
 
@@ -38,8 +40,9 @@ AHEAD_S = 86400.0
 
 
 def take_message(
-    db: sqlite3.Connection, seq: int, received_s: float, topic: str, record: bytes
-) -> set[Group]:
+    db: sqlite3.Connection, seq: int, received_s: float, topic: str, content_type: str,
+    record: bytes,
+) -> set[Group]:  # fmt: skip
     """One row of the store's log; returns the groups whose events it changes. Raises WireError."""
     if topic.endswith("/status"):
         status = load_record(record, Status)
@@ -52,7 +55,8 @@ def take_message(
         at_s, _ = believed(float(health.time_s or 0), health.clock, received_s)
         _beat(db, health.unit, at_s)
     if kind == "sighting":
-        return _take_sighting(db, seq, received_s, load_record(record, Sighting))
+        road = "card" if content_type == CARD_JSON else "radio"
+        return _take_sighting(db, seq, received_s, road, load_record(record, Sighting))
     return set()
 
 
@@ -88,6 +92,11 @@ def take_statement(
                 "SELECT observation FROM review WHERE statement = ?", (statement.review,)
             ).fetchone()
             return _look_again(db, observation)
+        case PeopleSeen():
+            db.execute(
+                "UPDATE observation SET machine_people = 1 WHERE seq = ?", (statement.observation,)
+            )
+            return _look_again(db, statement.observation)
     return set()  # a line of the audit
 
 
@@ -128,7 +137,7 @@ def believed(time_s: float, clock: str, received_s: float) -> tuple[float, bool]
 
 
 def _take_sighting(
-    db: sqlite3.Connection, seq: int, received_s: float, record: Sighting
+    db: sqlite3.Connection, seq: int, received_s: float, road: str, record: Sighting
 ) -> set[Group]:
     at_s, doubt = believed(record.time_s, record.clock, received_s)
     _beat(db, record.unit, at_s)
@@ -141,9 +150,10 @@ def _take_sighting(
     view = current(record.species, record.individuals, ())
     deployment = _deployment_at(db, record.unit, at_s)
     db.execute(
-        f"INSERT INTO observation VALUES ({', '.join('?' * 22)})",
+        f"INSERT INTO observation VALUES ({', '.join('?' * 24)})",
         (seq, record.unit, record.sighting, deployment, at_s, record.time_s, received_s, doubt,
          record.night, record.model, record.species, record.confidence, record.individuals,
+         False, road,
          view.species, view.count, view.sex, view.age, view.people, False, None, None, None),
     )  # fmt: skip
     return {(record.unit, deployment, view.species)}
@@ -151,16 +161,16 @@ def _take_sighting(
 
 def _look_again(db: sqlite3.Connection, observation: int) -> set[Group]:
     """The observation as its reviews leave it."""
-    unit, deployment, before, machine, count = db.execute(
-        "SELECT unit, deployment, species, machine_species, machine_count FROM observation"
-        " WHERE seq = ?", (observation,),
+    unit, deployment, before, machine, count, people = db.execute(
+        "SELECT unit, deployment, species, machine_species, machine_count, machine_people"
+        " FROM observation WHERE seq = ?", (observation,),
     ).fetchone()  # fmt: skip
     said = db.execute(
         "SELECT who, said_s, body FROM review JOIN statement ON seq = statement"
         " WHERE observation = ? AND undone = 0 ORDER BY seq", (observation,),
     ).fetchall()  # fmt: skip
     reviews = [r for *_, body in said if isinstance(r := load_statement("review", body), Review)]
-    view = current(machine, count, reviews)
+    view = current(machine, count, reviews, people=bool(people))
     who, when = said[-1][:2] if said else (None, None)
     db.execute(
         "UPDATE observation SET species = ?, count = ?, sex = ?, age = ?, people = ?, reviewed = ?,"

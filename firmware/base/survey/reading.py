@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Self
 
 from firmware.base.store import BUSY_TIMEOUT_S, DATABASE, StoreError
+from firmware.base.survey.derive import SAME_S
 from firmware.base.survey.statements import Statement, deployment_name, load_statement
 
 _OBSERVATION = (
     "SELECT seq, unit, sighting, deployment, at_s, doubt, night, model, machine_species,"
-    " machine_confidence, machine_count, species, count, sex, age, people, reviewed, reviewed_by,"
-    " reviewed_s, event FROM observation"
+    " machine_confidence, machine_count, road, species, count, sex, age, people, reviewed,"
+    " reviewed_by, reviewed_s, event FROM observation"
 )
-_FLAGS = (5, 6, 15, 16)  # SQLite has no truth values
+_FLAGS = (5, 6, 16, 17)  # SQLite has no truth values
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Observation:
     machine_species: str
     machine_confidence: float
     machine_count: int
+    road: str
     species: str
     count: int
     sex: str
@@ -157,6 +159,21 @@ class Reader:
             unit, sighting,
         )  # fmt: skip
         return [row[0] for row in rows]
+
+    def record_of(self, unit: str, sighting: int, time_s: float) -> tuple[int, str] | None:
+        """The observation that a record of this name and time is one with, and the road by which
+        it came (radio or card)."""
+        rows = self._rows(
+            "SELECT seq, road FROM observation"
+            " WHERE unit = ? AND sighting = ? AND abs(unit_s - ?) <= ? ORDER BY seq",
+            unit, sighting, time_s, SAME_S,
+        )  # fmt: skip
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def people_seen(self, number: int) -> bool:
+        """Whether the machine's verdict of this observation saw people beside what it names."""
+        rows = self._rows("SELECT machine_people FROM observation WHERE seq = ?", number)
+        return bool(rows and rows[0][0])
 
     def heartbeats(self, unit: str) -> list[tuple[float, float]]:
         """When the unit lived: (from, until) in unix seconds, by time."""

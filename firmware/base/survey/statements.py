@@ -102,6 +102,14 @@ class Undone:
 
 
 @dataclass(frozen=True)
+class PeopleSeen:
+    """The unit's own verdict, as its card has it, saw somebody beside what it names. No review: a
+    person has not looked yet, and may say otherwise."""
+
+    observation: int
+
+
+@dataclass(frozen=True)
 class Exported:
     """What left the base: a line of the audit."""
 
@@ -125,10 +133,10 @@ class CardRead:
     bad: int
 
 
-Statement = Placed | Ended | Voided | Review | Undone | Exported | CardRead
+Statement = Placed | Ended | Voided | Review | Undone | PeopleSeen | Exported | CardRead
 KINDS: dict[str, type[Statement]] = {
     "placed": Placed, "ended": Ended, "voided": Voided, "review": Review, "undone": Undone,
-    "exported": Exported, "card": CardRead,
+    "people_seen": PeopleSeen, "exported": Exported, "card": CardRead,
 }  # fmt: skip
 NAMES = {kind: name for name, kind in KINDS.items()}
 

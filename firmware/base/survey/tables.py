@@ -5,7 +5,7 @@ derived from the two logs and say nothing that a rebuild would not.
 that stay the same from one export to the next.
 """
 
-SCHEMA = 1
+SCHEMA = 2
 
 LOG = (
     """CREATE TABLE IF NOT EXISTS statement (
@@ -43,7 +43,8 @@ DERIVED = (
         doubt INTEGER NOT NULL, -- 1: the unit did not know the time
         night INTEGER NOT NULL, model TEXT NOT NULL,
         machine_species TEXT NOT NULL, machine_confidence REAL NOT NULL,
-        machine_count INTEGER NOT NULL,
+        machine_count INTEGER NOT NULL, machine_people INTEGER NOT NULL,
+        road TEXT NOT NULL, -- how the record came: radio or card
         species TEXT NOT NULL, count INTEGER NOT NULL, sex TEXT NOT NULL, age TEXT NOT NULL,
         people INTEGER NOT NULL, reviewed INTEGER NOT NULL, reviewed_by TEXT, reviewed_s REAL,
         event INTEGER

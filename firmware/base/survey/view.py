@@ -20,9 +20,9 @@ class View:
     reviewed: bool = False
 
 
-def current(species: str, count: int, reviews: Iterable[Review]) -> View:
-    """The view after all reviews that still count."""
-    view = View(species, count if species in NO_ANIMALS else max(count, 1))
+def current(species: str, count: int, reviews: Iterable[Review], *, people: bool = False) -> View:
+    """The view after all reviews that still count. `people`: the machine saw somebody beside."""
+    view = View(species, count if species in NO_ANIMALS else max(count, 1), people=people)
     for review in reviews:
         view = _after(view, review, max(count, 1))
     return replace(view, people=view.people or view.species in PEOPLE)
