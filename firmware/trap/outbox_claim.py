@@ -48,7 +48,7 @@ class Item:
 @dataclass(frozen=True)
 class Want:
     """Which items: at most `limit` and, after the first, within `limit_bytes`; of a priority within
-    `priorities`; with `fresh`, only such as were never claimed before."""
+    `priorities`; with `fresh`, only young ones that were never claimed before."""
 
     limit: int
     limit_bytes: int | None = None
@@ -137,7 +137,7 @@ def _in_order(
     least, most = want.priorities
     due = f"{DUE} AND priority = ? AND row BETWEEN ? AND ?" + " AND attempts = 0" * want.fresh
     while (priority := _next_priority(db, least, most)) is not None:
-        for first, last in ((young, 2**62), (0, young - 1)):
+        for first, last in ((young, 2**62), (0, young - 1))[: 1 if want.fresh else 2]:
             yield from db.execute(
                 f"SELECT row, size_bytes, lone_deaths FROM item WHERE {due} ORDER BY row LIMIT ?",
                 (now_s, now_s + LONGEST_WAIT_S, priority, first, last, want.limit),

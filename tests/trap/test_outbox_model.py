@@ -98,7 +98,7 @@ class OutboxMachine(RuleBasedStateMachine):
             for key, e in self.model.items()
             if e.state == "waiting"
             and priorities[0] <= e.priority <= priorities[1]
-            and not (fresh and e.attempts)
+            and not (fresh and (e.attempts or e.place < young))
             and not self.now_s < e.not_before_s <= self.now_s + LONGEST_WAIT_S
         )[:limit]
         chosen: list[tuple[ItemId, bytes]] = []

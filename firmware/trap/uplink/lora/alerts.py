@@ -28,7 +28,7 @@ from firmware.wire.objects import Rejected, Stored
 from firmware.wire.records import Sighting, load_record
 
 PRIORITIES = (0, 1)
-OUT = 4
+OUT = 4  # new ones, and as many others
 REMEMBERED = 256
 
 
@@ -61,16 +61,18 @@ class Alerts:
         self._retry_s = 0.0  # in silence: when one of the older ones may go
 
     def claim(self, at_s: float) -> None:
-        """Take what may go out of the outbox."""
-        room = OUT - len(self._out)
-        probing = any(alert.stale for alert in self._out.values())
-        fresh = self._silences > 0 and (at_s < self._retry_s or probing)
-        if room <= 0:
-            return
-        if self._silences and not fresh:
-            room = 1
-        for item in self._queue.claim(self._now(), room, None, PRIORITIES, fresh=fresh):
-            self._take(item, at_s)
+        """Take what may go out of the outbox: new ones always, and some of the others."""
+        stale = sum(alert.stale for alert in self._out.values())
+        self._claim(OUT - (len(self._out) - stale), at_s, fresh=True)
+        if not self._silences:
+            self._claim(OUT - stale, at_s, fresh=False)
+        elif at_s >= self._retry_s:
+            self._claim(1 - stale, at_s, fresh=False)
+
+    def _claim(self, room: int, at_s: float, *, fresh: bool) -> None:
+        if room > 0:
+            for item in self._queue.claim(self._now(), room, None, PRIORITIES, fresh=fresh):
+                self._take(item, at_s)
 
     def _take(self, item: Item, at_s: float) -> None:
         try:

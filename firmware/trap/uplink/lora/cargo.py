@@ -60,9 +60,8 @@ class Cargo:
         """Take from the outbox what may go; when to look again, unless something happens."""
         self.alerts.claim(at_s)
         preview, refinement = pictures_allowed(self._how, self._moment())
-        if preview:
-            self.pictures.claim(refinement=refinement)
-            self.pictures.tend()
+        while preview and self.pictures.claim(refinement=refinement):
+            self.tend()
         self.notes.claim(at_s)
         due_s = self._queue.next_due_s(self._now())
         look_s = math.inf if due_s is None else at_s + (due_s or LOOK_S)

@@ -35,8 +35,10 @@ class Job:
     @property
     def place(self) -> int | None:
         """Of the object that goes now; None when nothing is left to send."""
-        going = (at for at, sending in enumerate(self.objects) if sending.fate == "going")
-        return next(going, None)
+        for at, sending in enumerate(self.objects):
+            if sending.fate == "going":
+                return at
+        return None
 
     @property
     def shown(self) -> bool:
@@ -45,12 +47,15 @@ class Job:
 
     def place_of(self, number: int) -> int | None:
         """Of the object with this number."""
-        places = (at for at, s in enumerate(self.objects) if s.manifest.object == number)
-        return next(places, None)
+        for at, sending in enumerate(self.objects):
+            if sending.manifest.object == number:
+                return at
+        return None
 
     def with_object(self, place: int, sending: Sending) -> "Job":
         """With this object in place of the one there."""
-        return replace(self, objects=(*self.objects[:place], sending, *self.objects[place + 1 :]))
+        objects = (*self.objects[:place], sending, *self.objects[place + 1 :])
+        return Job(self.item, self.sha256, objects)
 
     def ended(self, place: int, fate: Fate) -> "Job":
         """With this object at its end; without a preview there is no point in a refinement."""

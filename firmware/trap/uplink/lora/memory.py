@@ -57,7 +57,7 @@ class MemoryQueue:
             for row in self._rows.values()
             if row.state == "waiting" and row.not_before_s <= now_s
             and least <= row.item.priority <= most
-            and not (fresh and row.item.attempts)
+            and not (fresh and (row.item.attempts or _is_old(row.item, now_s)))
         ]  # fmt: skip
         due.sort(key=lambda row: (row.item.priority, _is_old(row.item, now_s)))
         for row in due[:limit]:
@@ -85,6 +85,11 @@ class MemoryQueue:
             return False
         row.state, row.not_before_s = "waiting", not_before_s
         return True
+
+    def release(self) -> None:
+        """What a sender that is gone was sending waits again."""
+        for row in self._rows.values():
+            row.state = "waiting"
 
     def retry(self, item: ItemId | None = None) -> int:
         """See `Queue`."""

@@ -90,14 +90,15 @@ class Pictures:
         self._ready: Encoded | None = None
         self._silences = 0
         self._due_s = 0.0
+        self._loose, self._refinement = True, True  # a job is over; the last answer to `tend`
         self.counts: Counter[str] = Counter()
 
     # From the outbox into the state
 
-    def claim(self, *, refinement: bool) -> None:
-        """Take the next crop out of the outbox and have it encoded."""
+    def claim(self, *, refinement: bool) -> bool:
+        """Take the next crop out of the outbox and have it encoded. Whether it is, at once."""
         if self._encoding is not None:
-            return
+            return False
         full = len(self._jobs) >= HELD
         for item in self._queue.claim(self._now(), 1, None, PRIORITIES, fresh=full):
             job = self._jobs.get(item.id)
@@ -109,6 +110,7 @@ class Pictures:
             else:
                 self._encoding = item
                 self._ready = self._encoder.start(item, refinement=refinement)
+        return self._ready is not None
 
     def put_back(self) -> None:
         """The process ends: the crop being encoded is due again."""
@@ -123,6 +125,8 @@ class Pictures:
     def tend(self, *, refinement: bool = True) -> None:
         """Finish what the card did not let us finish before; without `refinement`, this data rate
         carries none, and those whose preview is over are given up."""
+        if self._ready is None and not self._loose and refinement == self._refinement:
+            return
         if self._ready is not None and self._encoding is not None:
             self._begin(self._encoding, self._ready)
             self._encoding = self._ready = None
@@ -131,6 +135,7 @@ class Pictures:
                 self._keep(self._ended(job, 1, "given_up"))
             if self._jobs[job.item].place is None:
                 self._settle(self._jobs[job.item])
+        self._loose, self._refinement = False, refinement
 
     def _begin(self, item: Item, result: Encoded) -> None:
         if not result.pictures:
@@ -233,7 +238,7 @@ class Pictures:
         """The job as it is once this frame was sent."""
         job = self._jobs[which.item]
         sending = job.objects[which.place]
-        moved = replace(sending, transfer=sending.transfer.sent())
+        moved = Sending(sending.manifest, sending.data, sending.transfer.sent(), sending.fate)
         return job.with_object(which.place, moved), which.place
 
     def went(self, job: Job) -> None:
@@ -270,7 +275,7 @@ class Pictures:
                 self._move(job, place, transfer.need(lacks))
             case ManifestWanted(_, held):
                 self._move(job, place, transfer.manifest_wanted(held))
-        self.tend()
+        self.tend(refinement=self._refinement)
         return True
 
     def object_of(self, which: PictureFrame) -> int | None:
@@ -298,6 +303,7 @@ class Pictures:
     def _keep(self, job: Job) -> None:
         self._state.progress(job)
         self._jobs[job.item] = job
+        self._loose = True
 
     def _settle(self, job: Job) -> None:
         if job.shown:

@@ -51,10 +51,9 @@ class Transfer:
     def sent(self) -> "Transfer":
         """After `frame` went out, or may have."""
         if self.manifest_due:
-            return replace(self, manifest_due=False)
-        if self.next_index < self.until:
-            return replace(self, next_index=self.next_index + 1, poll_due=False)
-        return replace(self, poll_due=False)
+            return Transfer(self.count, self.next_index, self.until, False, self.poll_due)
+        step = 1 if self.next_index < self.until else 0
+        return Transfer(self.count, self.next_index + step, self.until, False, False)
 
     def need(self, symbols: int) -> "Transfer":
         """The base lacks so many."""

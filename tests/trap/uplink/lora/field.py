@@ -84,6 +84,7 @@ class Field:
     encode_s: float | None = None
     answer_s: float = 0.3
     seed: int = 0
+    poll_s: float = 0.75
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock()
@@ -93,6 +94,7 @@ class Field:
         self._events: list[tuple[float, int, Any]] = []
         self._count = 0
         self._sending_until_s = -1.0
+        self.steps = 0
         self.radio_on = True
         self.start()
 
@@ -139,22 +141,32 @@ class Field:
     # The world
 
     def start(self) -> None:
-        """The unit boots, with what queue and state have."""
+        """The unit boots, with what queue and state have: as after kill -9, nothing else is left.
+        Its radio comes up, unless it is unplugged."""
+        self.queue.release()
+        self._sending_until_s = self.clock.monotonic()
         self._events = [e for e in self._events if isinstance(e[2], tuple)]
         self.uplink = LoraUplink(
             self.queue, self.state, self, self.how, _Encoder(self.encode), self.clock.now,
-            self.clock.monotonic, random.Random(self.seed), self.hooks,
+            self.clock.monotonic, random.Random(self.seed), self.hooks, self.poll_s,
         )  # fmt: skip
-        self.later(0.0, Up())
+        if self.radio_on:
+            self.later(0.0, Up())
 
     def put_alert(self, number: int, species: str = "leopard") -> None:
         body = dump_record(sighting(number, species))
         item = ItemId(parse_unit(UNIT), number, "sighting")
         self.queue.put(item, body, "application/json", 0, self.clock.now())
+        self._woken()
 
     def put_crop(self, number: int) -> None:
         item = ItemId(parse_unit(UNIT), number, "preview")
         self.queue.put(item, b"crop %d" % number, "image/jpeg", 2, self.clock.now())
+        self._woken()
+
+    def _woken(self) -> None:
+        if self.poll_s > 1:  # who does not look is told
+            self.later(0.0, None)
 
     def later(self, after_s: float, event: Any) -> None:
         self._count += 1
@@ -177,6 +189,7 @@ class Field:
                     self._world(*event)
                     continue
             wait_s = self.uplink.step(event)
+            self.steps += 1
             wake_s = float("inf") if wait_s is None else self.clock.monotonic() + wait_s + 1e-6
         return self.clock.monotonic() - begin_s
 
