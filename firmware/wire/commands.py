@@ -55,7 +55,7 @@ Reason = Literal[
     "out_of_range",
     "no_room",  # the outbox is full of what is more important
     "switched_off",  # by the unit's config
-    "failed",  # tried several times, and the unit's process died over it each time
+    "failed",  # tried several times, and each time the process died or the card failed
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

@@ -11,7 +11,6 @@ import pytest
 
 from firmware.trap import settings
 from firmware.trap.outbox import Item, Outbox
-from firmware.trap.uplink.daemon import BYTES_IN_FLIGHT, OPEN_S, Uplink
 from firmware.trap.uplink.link import (
     Answer,
     Down,
@@ -22,6 +21,7 @@ from firmware.trap.uplink.link import (
     Unheard,
     Up,
 )
+from firmware.trap.uplink.uplink import BYTES_IN_FLIGHT, OPEN_S, Uplink
 from firmware.wire.errors import WireError
 from firmware.wire.ids import ItemId
 from firmware.wire.records import Outcome, Receipt, dump_record
