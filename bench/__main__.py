@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bench import Result
 
-MODULES = ("outbox", "uplink", "ingest", "capture", "classifier", "lora")
+MODULES = ("outbox", "uplink", "ingest", "capture", "classifier", "lora", "fleet")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -46,7 +46,7 @@ CLASSIFIER = ClassifierSettings(thresholds={"leopard": 0.0})
 def run() -> list[Result]:
     """Edge to committed by the daemon against bare; idle processor time, wakeups and memory."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as place:
-        return [*_latency(Path(place)), *_idle(Path(place) / "idle")]
+        return [*latency(Path(place)), *_idle(Path(place) / "idle")]
 
 
 class BenchCamera:
@@ -94,7 +94,8 @@ def encode(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _latency(place: Path) -> list[Result]:
+def latency(place: Path, bursts: int = BURSTS) -> list[Result]:
+    """Edge to committed, median and worst, without the pause between frames."""
     pir = Pir(quiet_s=0, debounce_s=0, bursts_per_hour=999)
     settings = TrapSettings(Unit("T0007", place), Broker("localhost"), pir, CAMERA, CLASSIFIER)
     classifier = CountingClassifier(shipped_model(), CLASSIFIER)
@@ -104,7 +105,7 @@ def _latency(place: Path) -> list[Result]:
     outbox = TimedOutbox(settings.unit.outbox)
     with outbox:
         capture = Capture(settings, camera, classifier, outbox, time.time, time.monotonic, bool)
-        for _ in range(BURSTS):
+        for _ in range(bursts):
             classifier.views = 0
             outbox.committed.clear()
             start_s = time.perf_counter()
