@@ -30,8 +30,12 @@ class Orders:
         self._orders: OrderedDict[tuple[int, int], _Order] = OrderedDict()
 
     def add(self, unit: int, command: Command, until_s: float) -> None:
-        """Keep a command until then. Raises WireError for one that LoRa cannot carry."""
+        """Keep a command until then; one that is here already is not said sooner for it. Raises
+        WireError for one that LoRa cannot carry."""
         order = _Order(unit, command.number, pack_command(command), until_s)
+        known = self._orders.get((unit, command.number))
+        if known is not None and known.payload == order.payload:
+            order.said_s = known.said_s
         self._orders[unit, command.number] = order
         if len(self._orders) > MOST_ORDERS:
             self._orders.popitem(last=False)

@@ -157,9 +157,10 @@ class P2p:
 
     def _landed(self, event: Sent | NotSent, now_s: float) -> None:
         """What became of the frame that was handed over last."""
-        turn, self._flying = self._flying, None
-        if event.token != self._token or turn is None:
+        turn = self._flying
+        if turn is None or event.token != self._token:
             return
+        self._flying = None
         if isinstance(event, NotSent):
             log.warning("not_sent unit=%s reason=%s", format_unit(turn.unit), ascii(event.reason))
             self._try_again(turn, now_s)

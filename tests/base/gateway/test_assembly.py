@@ -279,6 +279,7 @@ def test_a_command_is_said_after_the_answer_until_the_unit_has_decided() -> None
     order = Down(7, COMMAND, pack_command(command))
     assert order not in said(1, 0.0, unit=8)
     assert said(1, 0.0)[1:] == [order]
+    assembly.command(7, command, 1000.0)
     assert said(2, 1.0)[1:] == []
     assert said(3, REPEAT_S)[1:] == [order]
     result = CommandResult("T0007", command.number, 1_760_000_002, "done")

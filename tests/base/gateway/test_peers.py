@@ -269,13 +269,13 @@ def test_no_frame_escapes_as_another_exception(place: Place, frame: bytes, whole
 
 
 @pytest.mark.slow
-def test_of_hundreds_of_thousands_of_hostile_frames_none_is_taken(place: Place) -> None:
+def test_of_a_hundred_thousand_hostile_frames_none_is_taken(place: Place) -> None:
     rng = random.Random(2)
     heard = [up(n, rng.choice((SIGHTING, SYMBOL, HEALTH))) for n in range(200)]
     for frame in heard:
         if frame[0] & 0x3F != SYMBOL or place.state.peers():
             place.peers.open(frame)
-    for _ in range(200_000):
+    for _ in range(100_000):
         mangled = bytearray(rng.choice(heard))
         for _ in range(rng.randrange(3)):
             mangled[rng.randrange(len(mangled))] ^= 1 << rng.randrange(8)
