@@ -133,13 +133,14 @@ class Assembly:
         self._units.pop(unit, None)
 
     def receipt(self, receipt: Receipt, now_s: float) -> list[Down]:
-        """Take the base's word. One for what another road brought changes nothing."""
+        """Take the base's word. One for what another road brought has nothing to say on this one;
+        but that a command was answered there ends it here too."""
         item = ItemId.parse(receipt.item)
+        if item.kind == "answer":
+            self._orders.answered(item.unit, item.sighting)
         offer = self._offers.get(_key(item, receipt.sha256))
         if offer is None or offer.sha256 != receipt.sha256:
             return []
-        if item.kind == "answer":
-            self._orders.answered(item.unit, item.sighting)
         asked_s, offer.asked_s = offer.asked_s, None
         offer.stored = receipt.outcome == "stored"
         if not offer.stored:  # told once, and forgotten: asked again, the base may think better

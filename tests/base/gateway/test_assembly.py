@@ -289,6 +289,17 @@ def test_a_command_is_said_after_the_answer_until_the_unit_has_decided() -> None
     assert said(4, 100.0)[1:] == []
 
 
+def test_a_command_that_was_answered_by_another_road_is_not_said() -> None:
+    assembly = Assembly()
+    assembly.command(7, Command("T0007", 1_760_000_000, "unmute", 1_760_000_000), 1000.0)
+    result = CommandResult("T0007", 1_760_000_000, 1_760_000_002, "done")
+    answer = Publish("trap/T0007/up/answer/1760000000", dump_record(result))
+    assert assembly.receipt(receipt_for(answer), 1.0) == []
+    (message,) = assembly.heard(7, *alert(), 2.0)
+    assert isinstance(message, Publish)
+    assert len(assembly.receipt(receipt_for(message), 2.0)) == 1
+
+
 def test_a_command_that_has_expired_is_not_said() -> None:
     assembly = Assembly()
     assembly.command(7, Command("T0007", 1_760_000_000, "unmute", 1_760_000_000), 10.0)
