@@ -93,6 +93,48 @@ def test_the_outbox_is_listed_counted_retried_and_dropped(trap_file: Path, tmp_p
     assert missing.exit_code == 1 and "T0007-000001-frame-2" in missing.output
 
 
+@pytest.fixture
+def lora_file(tmp_path: Path) -> Path:
+    """A unit with LoRa alone."""
+    file = tmp_path / "trap.toml"
+    file.write_text(
+        f"[unit]\nid = 'T0007'\ndata_dir = '{tmp_path}'\n"
+        f"[lora]\nport = '/dev/null'\nregion = 'RU864'\nkey_file = '{tmp_path / 'lora.key'}'\n"
+    )
+    return file
+
+
+def test_each_link_has_a_queue_of_its_own(lora_file: Path, tmp_path: Path) -> None:
+    put(tmp_path, 3)
+    with Outbox(tmp_path / "outbox-lora.sqlite", 10**8) as outbox:
+        outbox.put(ItemId(7, 9, "sighting"), b"x", "application/json", 0, 1.7e9)
+    for options, ids in (((), 1), (("--link", "lora"), 1), (("--link", "mqtt"), 3)):
+        listed = rosette("outbox", "list", "--config", str(lora_file), *options)
+        assert len(listed.output.splitlines()) == ids
+
+
+def test_an_mqtt_uplink_without_its_section_is_bad_usage(lora_file: Path) -> None:
+    done = rosette("trap", "uplink", "--config", str(lora_file))
+    assert done.exit_code == 2 and "take --link lora" in done.output
+
+
+def test_a_lora_uplink_without_its_section_is_bad_usage(trap_file: Path) -> None:
+    done = rosette("trap", "uplink", "--config", str(trap_file), "--link", "lora")
+    assert done.exit_code == 2 and "take --link mqtt" in done.output
+
+
+def test_a_lora_uplink_that_cannot_send_safely_says_why_in_one_line(
+    lora_file: Path, tmp_path: Path
+) -> None:
+    run = ("trap", "uplink", "--config", str(lora_file), "--link", "lora")
+    done = rosette(*run)
+    assert done.exit_code == 1 and "lora.key" in done.output
+    (tmp_path / "lora.key").write_text("00" * 16)
+    done = rosette(*run)
+    assert done.exit_code == 1 and "lora.counter" in done.output
+    assert "provision" in done.output and "Traceback" not in done.output
+
+
 def test_version_names_firmware_model_and_wire() -> None:
     done = rosette("version")
     assert done.exit_code == 0

@@ -92,6 +92,16 @@ def test_an_item_reaches_the_base_and_its_receipt_comes_back(address: Broker) ->
             assert properties.ContentType == "image/jpeg"
 
 
+def test_what_is_older_than_a_day_is_marked_old(address: Broker) -> None:
+    with Base(as_user(address, "base")) as base, link_to(address) as (link, events):
+        link.open()
+        expect(events, Up)
+        link.send(replace(item(), old=True))
+        properties = base.properties.get(timeout=PATIENCE_S)
+        if address.protocol == "5":
+            assert ("old", "1") in properties.UserProperty
+
+
 def test_the_status_is_online_while_up_and_offline_after_closing(address: Broker) -> None:
     with link_to(address) as (link, events):
         link.open()

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from firmware.trap.capture.picture import PictureError, decode
+MOST_PIXELS = 4_000_000
+"""Of a crop; capture makes them with a tenth of it."""
 
 PREVIEW_SIDES = (160, 128, 96, 80, 64, 48, 32, 24)
 PREVIEW_FLOOR, PREVIEW_BEST = 20, 90
@@ -33,12 +34,20 @@ _PIXELS_PER_BYTE = 15.0  # 320 x 240 at 5 kB: where AVIF still looks like the an
 _SLOPE = 0.035  # of the logarithm of the bytes in the quality, typically
 _AIM, _SURE = 0.95, 0.85  # parts of the budget to aim at; when nothing has fitted yet
 
-__all__ = ["PictureError", "Refiner", "pixels_of", "preview"]
+
+class PictureError(Exception):
+    """No picture for the air can be made of the crop: why."""
 
 
 def pixels_of(crop: bytes) -> Image.Image:
     """The crop's pixels and nothing else of it. Raises PictureError."""
-    return Image.fromarray(np.ascontiguousarray(decode(crop)))
+    try:
+        with Image.open(io.BytesIO(crop)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise PictureError(f"has {image.width} x {image.height} pixels, which are no crop")
+            return Image.fromarray(np.array(image.convert("RGB")))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PictureError(f"is damaged: {error}") from error
 
 
 def preview(image: Image.Image, most_bytes: int) -> bytes:
