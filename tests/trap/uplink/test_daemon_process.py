@@ -56,7 +56,7 @@ class Unit:
             self.outbox.put(item, body(item, size_bytes), "image/jpeg", 3, 0.0)
 
     def until_stored(self, count: int) -> None:
-        """Returns when the base has confirmed so many pictures; the unit also reports its health."""
+        """Returns when the base has confirmed so many pictures; there are reports besides."""
         for _ in range(int(PATIENCE_S / 0.02)):
             if sum(item.kind == "frame" for item in self.outbox.ids("stored")) >= count:
                 return
