@@ -12,7 +12,7 @@ from functools import partial
 from firmware.fleet.gateway import Gateway
 from firmware.fleet.law import Frame, violations
 from firmware.fleet.outcome import NEVER, Event, Outcome
-from firmware.fleet.scenario import Scenario, path_db, place
+from firmware.fleet.scenario import GATEWAY_NAME, Scenario, path_db, place
 from firmware.fleet.store import Store
 from firmware.fleet.unit import Unit, pictures_due
 from firmware.sim.channel import Rules
@@ -79,7 +79,7 @@ class World:
         return Outcome(
             self.sites, days, [self._event(*seen) for seen in self._seen], self._airtime(),
             self.gateway.airtime_s, len(self.frames),
-            violations(self._scenario.plan, self.frames), self._ether.losses,
+            violations(self._scenario.plan, self.frames), self._ether.losses(GATEWAY_NAME),
             self.store.counts["conflict"],
         )  # fmt: skip
 

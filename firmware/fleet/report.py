@@ -53,7 +53,7 @@ def summary(scenario: Scenario, outcome: Outcome) -> list[str]:
         *outcome.violations[:10],
         f"airtime: a unit {outcome.airtime_per_day_s:.1f} s a day, the busiest {busiest_s:.1f} s;"
         f" the {GATEWAY_NAME} {outcome.gateway_airtime_s / outcome.days:.1f} s",
-        f"frames not received by an ear tuned to them: {lost or 'none'}",
+        f"frames that the {GATEWAY_NAME} did not get, though strong enough: {lost or 'none'}",
         f"one gateway, {len(channels)} channels of {scenario.region}, each unit on a random one;"
         f" forest to {scenario.radius_m / 1000:g} km: path loss exponent"
         f" {scenario.model.exponent:g}, shadowing {scenario.model.shadowing_db:g} dB, fading"

@@ -116,8 +116,9 @@ class _Flight:
 
 
 class Channel:
-    """`path(sender, ear)` is the loss in dB. `losses` counts, by reason, frames that an ear tuned
-    to them did not get; frames below its sensitivity are no loss of the channel's and not in it."""
+    """`path(sender, ear)` is the loss in dB. `losses` counts, by (ear, reason), frames that an ear
+    tuned to them did not get: `collision`, `deaf` (it sent meanwhile, or was tuned anew), and
+    `no_demodulator`; frames below its sensitivity are not in it."""
 
     def __init__(
         self, path: Callable[[str, str], float], rng: random.Random, rules: Rules | None = None
@@ -130,7 +131,7 @@ class Channel:
         self._ends: list[tuple[float, int, _Flight]] = []
         self._count = 0
         self._heard: list[Reception] = []
-        self.losses: Counter[str] = Counter()
+        self.losses: Counter[tuple[str, str]] = Counter()
 
     def add_ear(self, name: str, sensitivity: Sensitivity = NODE, demodulators: int = 1) -> None:
         """A radio by the name that it also sends under; deaf until it listens."""
@@ -171,6 +172,8 @@ class Channel:
         for ear in self._within_reach(signal, setting):
             if ear.since_s <= flight.needed_from_s:
                 self._lock(ear, flight)
+            else:
+                self.losses[ear.name, "deaf"] += 1
 
     def heard(self, now_s: float) -> list[Reception]:
         """What has been received by now and was not asked for yet, in order of the frames' ends."""
@@ -215,7 +218,7 @@ class Channel:
             ear.locked.add(flight)
             flight.ears.append(ear)
         else:
-            self.losses["no_demodulator"] += 1
+            self.losses[ear.name, "no_demodulator"] += 1
 
     def _catch_up(self, ear: _Ear) -> None:
         """It has begun to listen: frames whose needed part is still to come can be received."""
@@ -226,7 +229,7 @@ class Channel:
     def _drop(self, ear: _Ear) -> None:
         for flight in ear.locked:
             flight.ears.remove(ear)
-            self.losses["ear_left"] += 1
+            self.losses[ear.name, "deaf"] += 1
         ear.locked.clear()
 
     def _advance(self, now_s: float) -> None:
@@ -245,7 +248,7 @@ class Channel:
     def _decide(self, ear: _Ear, flight: _Flight) -> None:
         signal, rssi_dbm = flight.signal, self._rssi_dbm(ear, flight)
         if any(self._destroys(ear, other, flight) for other in self._flights):
-            self.losses["collision"] += 1
+            self.losses[ear.name, "collision"] += 1
             return
         noise_dbm = NOISE_DBM_125K + {125_000: 0, 250_000: 3}.get(signal.modulation.bandwidth_hz, 6)
         snr_db = min(rssi_dbm - noise_dbm, MOST_SNR_DB)

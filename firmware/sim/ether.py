@@ -65,11 +65,15 @@ class Ether:
             self._loss, self._loss_kind = loss, kind
             self._lost.clear()
 
-    @property
-    def losses(self) -> Counter[str]:
-        """Why tuned listeners did not get frames so far, `loss` among the reasons."""
+    def losses(self, listener: str | None = None) -> Counter[str]:
+        """Why tuned listeners did not get frames so far: the reasons of `Channel.losses`, and
+        `loss`. Of one listener, or of all."""
         with self._lock:
-            return Counter(self._channel.losses)
+            counted = self._channel.losses.items()
+            total: Counter[str] = Counter()
+            for (ear, reason), count in counted:
+                total[reason] += count * (listener in (None, ear))
+        return +total
 
     def close(self) -> None:
         """Nothing is heard after this; the thread is gone."""
@@ -113,7 +117,7 @@ class Ether:
         if link not in self._lost:
             self._lost[link] = frame_loss(self._rng, self._loss, self._loss_kind)
         lost = self._lost[link]()
-        self._channel.losses["loss"] += lost
+        self._channel.losses[reception.ear, "loss"] += lost
         return lost
 
 

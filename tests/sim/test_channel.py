@@ -79,7 +79,7 @@ def test_of_two_alike_both_are_lost_and_of_two_unlike_the_stronger_lives() -> No
     sky.send("strong", 10)
     sky.send("weak", 10.05)
     assert sky.heard() == {"strong"}
-    assert sky.channel.losses["collision"] == 3
+    assert sky.channel.losses["gw", "collision"] == 3
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_ninth_frame_at_once_finds_no_demodulator() -> None:
     sky = Sky({})
     for n in range(9):
         sky.send(f"{n}", n * 0.001, 7 + n % 6, HERE_HZ if n < 6 else 869_100_000, 40)
-    assert sky.channel.losses["no_demodulator"] == 1
+    assert sky.channel.losses["gw", "no_demodulator"] == 1
     assert "8" not in sky.heard()
 
 
@@ -169,7 +169,7 @@ def test_the_gateway_is_deaf_while_it_sends() -> None:
     sky.send("gw", 0.1)
     sky.send("during", 0.15, frequency_hz=869_100_000)
     sky.send("after", 0.1 + AIR_S)
-    assert sky.heard() == {"after"}
+    assert sky.heard() == {"after"} and sky.channel.losses["gw", "deaf"] == 2
 
 
 def test_a_unit_hears_only_while_it_listens() -> None:
@@ -198,7 +198,7 @@ def test_tuning_anew_loses_what_was_being_received() -> None:
     sky = Sky({})
     sky.send("one", 0)
     sky.channel.listen("gw", 0.05, ALL)
-    assert sky.heard() == set() and sky.channel.losses["ear_left"] == 1
+    assert sky.heard() == set() and sky.channel.losses["gw", "deaf"] == 1
 
 
 def test_fading_is_drawn_for_each_frame_from_the_seed() -> None:

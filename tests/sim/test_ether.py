@@ -102,7 +102,7 @@ def test_the_asked_share_of_frames_is_lost_on_top(kind: LossKind) -> None:
         air.timeline.run_until(number + 1)
     lost = 1 - len(air.heard["base"]) / 4000
     assert lost == pytest.approx(0.2, abs=0.03)
-    assert air.ether.losses["loss"] == 4000 - len(air.heard["base"])
+    assert air.ether.losses("base")["loss"] == 4000 - len(air.heard["base"])
 
 
 def test_bursty_loss_comes_in_bursts() -> None:
