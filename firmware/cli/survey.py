@@ -98,10 +98,11 @@ def deployment_void(file: Path, name: str, reason: str, who: str) -> None:
 def deployment_import(file: Path, table: Path, who: str) -> None:
     """Deployments from CSV, all or none.
 
-    Columns: unit, place, latitude, longitude, start, end, notes. Those that are known already, the
-    same in every column, are left as they are.
+    Columns: unit, place, latitude, longitude, start, end, notes. Give the same table again when it
+    has grown: rows that are known are left as they are, and an end that was added ends them.
     """
-    from firmware.base.survey.deployment_csv import TableError, read_deployments
+    from firmware.base.survey.deployment_csv import TableError, changes, read_deployments
+    from firmware.base.survey.statements import Ended
 
     with _book(file) as survey:
         try:
@@ -110,14 +111,10 @@ def deployment_import(file: Path, table: Path, who: str) -> None:
             raise click.ClickException(f"{table}:\n  " + "\n  ".join(error.problems)) from error
         except UnicodeDecodeError as error:
             raise click.ClickException(f"{table} is not UTF-8 text: save it as such") from error
-        known = {_facts(one) for one in _deployments(survey)}
-        new = [
-            row for row in rows
-            if (row.unit, row.place, row.latitude, row.longitude, row.start_s, row.end_s, row.notes)
-            not in known
-        ]  # fmt: skip
-        survey.state(new, who, now_s())
-    click.echo(f"{len(new)} new, {len(rows) - len(new)} known already")
+        said = changes(rows, _deployments(survey))
+        survey.state(said, who, now_s())
+    ended = sum(isinstance(one, Ended) for one in said)
+    click.echo(f"{len(said) - ended} new, {ended} ended, {len(rows) - len(said)} known already")
 
 
 @deployment.command("list", epilog="Example: rosette base deployment list --config base.toml")
@@ -208,10 +205,6 @@ def _deployments(survey: "Survey") -> list["Deployment"]:
 
     with Reader(survey.data_dir) as reader:
         return reader.deployments()
-
-
-def _facts(one: "Deployment") -> tuple[str, str, float, float, float, float | None, str]:
-    return (one.unit, one.place, one.latitude, one.longitude, one.start_s, one.end_s, one.notes)
 
 
 def _observation(survey: "Survey", sighting: str) -> int:

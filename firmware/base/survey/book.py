@@ -43,7 +43,7 @@ from firmware.base.survey.tables import DERIVED, DERIVED_TABLES, LOG, SCHEMA
 from firmware.wire.errors import WireError
 from firmware.wire.records import MAX_RECORD_BYTES, dump_record
 
-BATCH = 5000  # messages in one commit, so that the receiver waits at most a second or two
+BATCH = 2000  # messages in one commit, so that the receiver waits at most a second or two
 INDEPENDENCE_S = 1800.0
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ import datetime
 import math
 from collections.abc import Iterable, Mapping
 
-from firmware.base.survey.statements import Placed
+from firmware.base.survey.reading import Deployment
+from firmware.base.survey.statements import Ended, Placed
 from firmware.wire.errors import WireError
 
 REQUIRED = ("unit", "place", "latitude", "longitude", "start")
@@ -48,6 +49,22 @@ def read_deployments(lines: Iterable[str]) -> list[Placed]:
     return found
 
 
+def changes(rows: Iterable[Placed], known: Iterable[Deployment]) -> list[Placed | Ended]:
+    """What the rows say that is not known yet: new deployments, and the ends of known ones. A row
+    is one with the deployment of the same unit, place, coordinates and start; its notes stay as
+    they were first stated."""
+    stand = {_where(one): one for one in known}
+    new: list[Placed | Ended] = []
+    ends: list[Placed | Ended] = []
+    for row in rows:
+        one = stand.get(_where(row))
+        if one is None:
+            new.append(row)
+        elif row.end_s is not None and row.end_s != one.end_s:
+            ends.append(Ended(one.id, row.end_s))
+    return ends + new  # a unit must leave one place before it can stand at the next
+
+
 def parse_time(text: str) -> float:
     """Unix seconds of a date or a time in ISO 8601; UTC where it names no zone. Raises
     WireError."""
@@ -60,6 +77,10 @@ def parse_time(text: str) -> float:
         raise WireError(
             f"time {text[:40]!r} is not like 2026-03-01 or 2026-03-01T09:30 (UTC)"
         ) from error
+
+
+def _where(one: Placed | Deployment) -> tuple[str, str, float, float, float]:
+    return (one.unit, one.place, one.latitude, one.longitude, one.start_s)
 
 
 def _placed(row: Mapping[str, str | None]) -> Placed:

@@ -51,8 +51,20 @@ def test_deployments_are_imported_all_or_none_and_again_without_effect(
     assert bad.exit_code == 1 and "line 4: field 'latitude' is 95" in bad.output
     assert rosette("deployment", "list", *at).output == ""
     table.write_text("\n".join(table.read_text().splitlines()[:3]))
-    assert rosette("deployment", "import", *at, str(table)).output == "2 new, 0 known already\n"
-    assert rosette("deployment", "import", *at, str(table)).output == "0 new, 2 known already\n"
+    assert (
+        rosette("deployment", "import", *at, str(table)).output
+        == "2 new, 0 ended, 0 known already\n"
+    )
+    assert rosette("deployment", "import", *at, str(table)).output == (
+        "0 new, 0 ended, 2 known already\n"
+    )
+    table.write_text(
+        "unit,place,latitude,longitude,start,end\nT0007,C,43.3,131.2,2026-10-01,\n"
+        "T0008,B,43.2,131.2,2026-09-01,\nT0007,A,43.1,131.1,2026-09-01,2026-10-01\n"
+    )
+    for said in ("1 new, 1 ended, 1 known already\n", "0 new, 0 ended, 3 known already\n"):
+        assert rosette("deployment", "import", *at, str(table)).output == said
+    assert rosette("deployment", "list", *at).output.count("still there") == 2
 
 
 def test_a_sighting_is_reviewed_and_its_history_shown(config: Path) -> None:
