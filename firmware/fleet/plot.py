@@ -55,8 +55,11 @@ def _latency(axes: "Axes", outcome: Outcome) -> None:
         if values:
             shares = [(n + 1) / len(values) for n in range(len(values))]
             axes.plot(values, shares, label=name.removesuffix("_s"))
-    axes.axvline(30, color="grey", linewidth=0.8, linestyle=":")
-    axes.set(xscale="log", xlabel="seconds from event to base", ylabel="share of what arrived")
+    axes.axvline(30, color="grey", linewidth=0.8, linestyle=":", label="30 s")
+    axes.set(
+        xscale="log", xlabel="seconds from the unit's outbox to the base",
+        ylabel="share of what arrived",
+    )  # fmt: skip
     axes.legend()
 
 
@@ -79,7 +82,7 @@ def _map(axes: "Axes", outcome: Outcome) -> None:
         axes.scatter(xs, ys, s=12, label=f"SF{factor}")
     axes.plot(0, 0, "k^", label=GATEWAY_NAME)
     axes.set(aspect="equal", xlabel="km", ylabel="km")
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _airtime(axes: "Axes", outcome: Outcome) -> None:
