@@ -172,7 +172,8 @@ class Pictures:
         jobs = list(self._jobs.values())
         job = jobs[least_wanted([(job.item.sighting, job.shown) for job in jobs])]
         if job.shown:
-            self._keep(self._ended(job, 1, "given_up"))
+            if job.place is not None:
+                self._keep(self._ended(job, job.place, "given_up"))
             self._settle(self._jobs[job.item])
             return
         self._state.end(job.item)

@@ -51,6 +51,7 @@ from firmware.wire.packet import COMMAND, RECEIPT
 log = logging.getLogger(__name__)
 
 POLL_S = 0.75
+LAW_S = 3600.0
 GAP = 0.5
 """Between two frames of a picture a random pause, up to this part of the frame: two units whose
 frames collide would else collide to the last."""
@@ -106,6 +107,7 @@ class LoraUplink:
         self._listen_until_s = 0.0
         self._gap_until_s = 0.0
         self._look_s = 0.0
+        self._law_due_s = 0.0  # when to say again that the law makes us wait
         self._wait_s = math.inf  # for what there is to send, as of the last choice
         self._failures = 0
         self._told: set[str] = set()
@@ -260,8 +262,8 @@ class LoraUplink:
         self._wait_s = choice.wait_s
         if choice.send is not None:
             self._transmit(choice.send)
-        elif choice.law and "airtime_used" not in self._told:
-            self._told.add("airtime_used")
+        elif choice.law and at_s >= self._law_due_s:
+            self._law_due_s = at_s + LAW_S
             log.info("airtime_used used_s=%.1f limit_s=%.1f wait_s=%.0f",
                      self.account.used_s(), self._air.limit_s, choice.wait_s)  # fmt: skip
 
@@ -272,7 +274,6 @@ class LoraUplink:
         self.account.enter(chosen.airtime_s, moved)
         if moved is not None:
             self.cargo.pictures.went(moved[0])
-        self._told.discard("airtime_used")
         self._tokens += 1
         self._out = _Out(self._tokens, which, chosen.airtime_s)
         self.counts[chosen.what] += 1

@@ -1,6 +1,8 @@
 """The LoRa daemon as a whole on an emulated air: real threads, keys, counters and files, and a base
 that is the gateway's own assembly behind another radio."""
 
+import base64
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -16,10 +18,13 @@ from firmware.broker import Broker
 from firmware.loop import Events, Stop
 from firmware.radio.counter import CounterLost, start_epoch
 from firmware.radio.port import Heard
+from firmware.radio.settings import LorawanDevice
 from firmware.sim.ether import Ether
+from firmware.sim.modem_rui3 import Rui3Modem
+from firmware.sim.network_server import Device, NetworkServer
 from firmware.sim.radio import EtherRadio
 from firmware.trap.outbox import Outbox
-from firmware.trap.settings import TrapSettings, Unit
+from firmware.trap.settings import Lora, TrapSettings, Unit
 from firmware.trap.uplink.lora import daemon
 from firmware.trap.uplink.lora.p2p import KeyUnusable
 from firmware.wire.ids import ItemId
@@ -30,6 +35,7 @@ from tests.trap.uplink.lora.field import UNIT, Base, settings, sighting
 MASTER = bytes(range(32))
 PATIENCE_S = 30.0
 NOW_S = 1_700_000_000.0
+EUI = "0011223344556677"
 
 
 @dataclass
@@ -75,11 +81,12 @@ class Unit7:
 
     folder: Path
     ether: Ether
+    lora: Lora | None = None
 
     def __post_init__(self) -> None:
         (self.folder / "lora.key").write_text(MASTER.hex() + "\n")
         start_epoch(self.folder / "lora.counter", 0)
-        self.how = settings(
+        self.how = self.lora or settings(
             key_file=self.folder / "lora.key", receipt_window_s=1.0, retry_least_s=0.5,
             duty_cycle=1.0, avif_speed=10, refinement_bytes=900, preview_bytes=400,
             spreading_factor=7,
@@ -98,8 +105,8 @@ class Unit7:
         self.outbox.put(item, jpeg, "image/jpeg", 2, NOW_S)
         return item
 
-    def run(self, until_stored: int) -> None:
-        """The daemon, until so many items are stored."""
+    def run(self, until_stored: int, *, plain: bool = False) -> None:
+        """The daemon, until so many items are stored; `plain`: with the modem of its settings."""
         events: Events = SimpleQueue()
         over = threading.Event()
 
@@ -114,7 +121,7 @@ class Unit7:
         watching = threading.Thread(target=watch)
         watching.start()
         try:
-            daemon.run(self.trap, lambda: NOW_S, events, lambda: self.radio)
+            daemon.run(self.trap, lambda: NOW_S, events, None if plain else lambda: self.radio)
         finally:
             over.set()
             watching.join()
@@ -169,6 +176,43 @@ def test_a_second_start_goes_on_with_counters_that_were_never_used(
         unit.run(until_stored=number)
     counters = [parse_header(heard.frame).counter_low for heard in base.heard]
     assert len(counters) >= 2 and len(set(counters)) == len(counters)
+
+
+def test_through_a_lorawan_network_the_same_payloads_and_receipts(
+    tmp_path: Path, air: Ether
+) -> None:
+    base, key = Base(), "00112233445566778899aabbccddeeff"
+
+    def publish(topic: str, payload: bytes) -> None:
+        if not topic.endswith("/event/up"):
+            return
+        event = json.loads(payload)
+        for port, said in base.hear(event["fPort"], base64.b64decode(event["data"]), 0.0):
+            order = {"devEui": EUI, "confirmed": False, "fPort": port,
+                     "data": base64.b64encode(said).decode()}  # fmt: skip
+            topic_down = topic.removesuffix("event/up") + "command/down"
+            server.command(topic_down, json.dumps(order).encode())
+
+    server = NetworkServer([Device(EUI, key)], publish, lambda: NOW_S, random.Random(2))
+    modem = Rui3Modem(air, tmp_path / "modem", network=server, speed=10.0)
+    (tmp_path / "app.key").write_text(key)
+    how = settings(
+        port=tmp_path / "modem", key_file=None, mode="lorawan", avif_speed=10, duty_cycle=1.0,
+        lorawan=LorawanDevice(dev_eui=EUI, app_key_file=tmp_path / "app.key"), spreading_factor=7,
+        refinement_bytes=900, retry_least_s=0.5, power_dbm=14,
+    )  # fmt: skip
+    unit = Unit7(tmp_path, air, how)
+    try:
+        wanted = {unit.put_alert(1), unit.put_crop(1, crop(tmp_path))}
+        unit.run(until_stored=2, plain=True)
+        assert unit.stored() == wanted
+        assert base.bodies[0] == dump_record(sighting(1))
+        assert {str(item) for item in base.stored} >= {
+            "T0007-000001-preview-0", "T0007-000001-preview-1",
+        }  # fmt: skip
+    finally:
+        unit.outbox.close()
+        modem.close()
 
 
 def test_what_cannot_be_sent_safely_is_not_sent_at_all(unit: Unit7, base: Station) -> None:
