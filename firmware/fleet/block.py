@@ -29,7 +29,8 @@ STRIDE_S = 1800.0
 def simulate_block(
     scenario: Scenario, block: int, days: float, tell: Callable[[float], None] = lambda _: None
 ) -> Outcome:
-    """Block number `block`, of so many days; `tell` hears of each stretch that has passed."""
+    """Block number `block`, of so many days; `tell` hears of each stretch that has passed, and
+    may raise to end it."""
     world = World(scenario, block, days)
     span_s = days * DAY_S
     while (left_s := span_s - world.timeline.monotonic()) > 0:
@@ -38,6 +39,7 @@ def simulate_block(
         tell(stride_s / DAY_S)
     while world.waiting and world.timeline.monotonic() < span_s + DRAIN_S:
         world.timeline.run_until(world.timeline.monotonic() + STRIDE_S)
+        tell(0.0)
     return world.outcome(days)
 
 

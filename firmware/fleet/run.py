@@ -7,12 +7,20 @@ could leave for the next is lost only at the seams, a few in a month.
 
 import math
 import multiprocessing
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_EXCEPTION,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event
 
 from firmware.fleet.block import simulate_block
 from firmware.fleet.outcome import Outcome
@@ -45,13 +53,15 @@ def _parts(scenario: Scenario, blocks: int, jobs: int, tell: Tell) -> Iterator[O
         return
     context = multiprocessing.get_context("spawn")
     passed: SimpleQueue[float] = context.SimpleQueue()
-    with ProcessPoolExecutor(jobs, context, _begin_worker, (passed,)) as pool:
+    stop = context.Event()
+    with ProcessPoolExecutor(jobs, context, _begin_worker, (passed, stop)) as pool:
         try:
             futures = [pool.submit(_work, scenario, block, days) for block in range(blocks)]
             _follow(futures, passed, tell)
             yield from (future.result() for future in futures)
         except BaseException:
-            pool.shutdown(cancel_futures=True, wait=False)
+            stop.set()
+            pool.shutdown(cancel_futures=True)
             raise
 
 
@@ -68,9 +78,17 @@ def _follow(futures: "list[Future[Outcome]]", passed: "SimpleQueue[float]", tell
 _tell_parent: Tell = lambda days: None  # noqa: E731 - replaced in each worker
 
 
-def _begin_worker(passed: "SimpleQueue[float]") -> None:
+def _begin_worker(passed: "SimpleQueue[float]", stop: Event) -> None:
+    """An interrupt is the parent's business: it tells us to stop, and we do at the next stretch."""
+
+    def tell(days: float) -> None:
+        if stop.is_set():
+            raise CancelledError
+        passed.put(days)
+
     global _tell_parent
-    _tell_parent = passed.put
+    _tell_parent = tell
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _work(scenario: Scenario, block: int, days: float) -> Outcome:

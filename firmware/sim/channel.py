@@ -170,10 +170,7 @@ class Channel:
             self._drop(own)
             own.since_s = signal.end_s
         for ear in self._within_reach(signal, setting):
-            if ear.since_s <= flight.needed_from_s:
-                self._lock(ear, flight)
-            else:
-                self.losses[ear.name, "deaf"] += 1
+            self._lock(ear, flight)
 
     def heard(self, now_s: float) -> list[Reception]:
         """What has been received by now and was not asked for yet, in order of the frames' ends."""
@@ -206,7 +203,7 @@ class Channel:
         return ears
 
     def _lock(self, ear: _Ear, flight: _Flight) -> None:
-        """Give the frame a demodulator, if it is strong enough and one is free."""
+        """Give the frame a demodulator, if it is strong enough, in time, and one is free."""
         signal = flight.signal
         if signal.sender == ear.name:
             return
@@ -214,11 +211,13 @@ class Channel:
         least_dbm = sensitivity_dbm(ear.sensitivity, m.spreading_factor, m.bandwidth_hz)
         if self._rssi_dbm(ear, flight) < least_dbm:
             return
-        if len(ear.locked) < ear.demodulators:
+        if ear.since_s > flight.needed_from_s:
+            self.losses[ear.name, "deaf"] += 1
+        elif len(ear.locked) >= ear.demodulators:
+            self.losses[ear.name, "no_demodulator"] += 1
+        else:
             ear.locked.add(flight)
             flight.ears.append(ear)
-        else:
-            self.losses[ear.name, "no_demodulator"] += 1
 
     def _catch_up(self, ear: _Ear) -> None:
         """It has begun to listen: frames whose needed part is still to come can be received."""

@@ -75,6 +75,20 @@ def test_blocks_on_two_processes_are_those_of_one() -> None:
     assert one == two and one.days == 4.0
 
 
+def test_the_progress_bar_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = Scenario(units=1, days=0.3, radius_m=500.0)
+    assert simulate_fleet(scenario, 1, progress=True) == simulate_fleet(scenario)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_block_can_be_ended_from_outside() -> None:
+    def tell(days: float) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        simulate_block(QUIET, 0, 1.0, tell)
+
+
 def _fullest_s(world: World, radio: str) -> float:
     times = [(s, s + air_s) for who, _, s, air_s in world.frames if who == radio]
     return busiest_hour(sorted(times))[0] if times else 0.0
