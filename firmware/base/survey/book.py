@@ -21,8 +21,8 @@ from typing import Self
 
 from firmware.base.store import BUSY_TIMEOUT_S, DATABASE, Store, StoreError
 from firmware.base.survey.derive import (
-    Group,
-    all_groups,
+    Touch,
+    everything,
     regroup,
     take_message,
     take_statement,
@@ -91,7 +91,7 @@ class Survey:
         self.catch_up()
         numbers = []
         with _errors("keep statements", self.data_dir), self._transaction():
-            changed: set[Group] = set()
+            changed: set[Touch] = set()
             for statement in statements:
                 self._check(statement)
                 numbers.append(self._append(statement, who.strip(), now_s))
@@ -157,7 +157,7 @@ class Survey:
                 self._db.execute("UPDATE survey_state SET independence_s = ?",
                                  (self._independence_s,))  # fmt: skip
                 self._db.execute("DELETE FROM event")
-                regroup(self._db, all_groups(self._db), self._independence_s)
+                regroup(self._db, everything(self._db), self._independence_s)
 
     def _drop_tables(self) -> None:
         for table in DERIVED_TABLES:
@@ -174,7 +174,7 @@ class Survey:
         while count == BATCH:
             count = self._take_batch()
             total += count
-        changed: set[Group] = set()
+        changed: set[Touch] = set()
         rows = self._db.execute("SELECT seq, said_s, who, kind, body FROM statement ORDER BY seq")
         for seq, said_s, who, kind, body in rows.fetchall():
             statement = load_statement(kind, body)
@@ -188,7 +188,7 @@ class Survey:
             "SELECT seq, received_s, topic, content_type, record FROM raw"
             " WHERE seq > (SELECT raw_seq FROM survey_state) ORDER BY seq LIMIT ?", (BATCH,),
         ).fetchall()  # fmt: skip
-        changed: set[Group] = set()
+        changed: set[Touch] = set()
         for seq, received_s, topic, content_type, record in rows:
             if record is None:  # a picture
                 continue

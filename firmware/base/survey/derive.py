@@ -9,7 +9,8 @@ either way the observation is marked as doubtful.
 """
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Iterable
+from typing import cast
 
 from firmware.base.survey.events import Seen, visits
 from firmware.base.survey.statements import (
@@ -31,6 +32,7 @@ from firmware.wire.topics import parse_up_topic
 
 CARD_JSON = "application/json; source=card"  # the content type of a record read from a card
 Group = tuple[str, int | None, str]  # unit, deployment, species: what events are made of
+Touch = tuple[str, int | None, str, float]  # a group, and when something in it has changed
 _IN_GROUP = "unit = ? AND deployment IS ? AND species = ?"
 
 SLOT_S = 600  # heartbeats closer than this are one
@@ -42,8 +44,8 @@ AHEAD_S = 86400.0
 def take_message(
     db: sqlite3.Connection, seq: int, received_s: float, topic: str, content_type: str,
     record: bytes,
-) -> set[Group]:  # fmt: skip
-    """One row of the store's log; returns the groups whose events it changes. Raises WireError."""
+) -> set[Touch]:  # fmt: skip
+    """One row of the store's log; returns where events may change. Raises WireError."""
     if topic.endswith("/status"):
         status = load_record(record, Status)
         if status.state != "offline":  # the broker says that one, not the unit
@@ -62,8 +64,8 @@ def take_message(
 
 def take_statement(
     db: sqlite3.Connection, seq: int, said_s: float, who: str, statement: Statement
-) -> set[Group]:
-    """One row of the log of statements; returns the groups whose events it changes."""
+) -> set[Touch]:
+    """One row of the log of statements; returns where events may change."""
     match statement:
         case Placed():
             db.execute(
@@ -100,31 +102,55 @@ def take_statement(
     return set()  # a line of the audit
 
 
-def regroup(db: sqlite3.Connection, groups: Collection[Group], independence_s: float) -> None:
-    """Make the events of these groups anew."""
-    db.executemany(f"DELETE FROM event WHERE {_IN_GROUP}", groups)
-    for group in groups:
-        rows = db.execute(
-            f"SELECT seq, at_s, count, event FROM observation WHERE {_IN_GROUP}", group
-        ).fetchall()
-        before = {row[0]: row[3] for row in rows}
-        seen = [] if group[2] == EMPTY else [Seen(*row[:3]) for row in rows]
-        runs = visits(seen, independence_s)
-        db.executemany(
-            "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(run.seqs[0], *group, run.start_s, run.end_s, len(run.seqs), run.count)
-             for run in runs],
-        )  # fmt: skip
-        after = dict.fromkeys(before) | {seq: run.seqs[0] for run in runs for seq in run.seqs}
-        db.executemany(
-            "UPDATE observation SET event = ? WHERE seq = ?",
-            [(event, seq) for seq, event in after.items() if event != before[seq]],
+def regroup(db: sqlite3.Connection, touched: Iterable[Touch], independence_s: float) -> None:
+    """Make anew the events that come near what was touched. Those of one group that come nearer
+    than the interval are one, so that all others are far from these and stay as they are."""
+    windows: dict[Group, tuple[float, float]] = {}
+    for *group, at_s in touched:
+        name = cast(Group, tuple(group))
+        low, high = windows.get(name, (at_s, at_s))
+        windows[name] = min(low, at_s), max(high, at_s)
+    for name, (low, high) in windows.items():
+        first, last = db.execute(
+            f"SELECT min(start_s), max(end_s) FROM event WHERE {_IN_GROUP}"
+            " AND end_s >= ? AND start_s <= ?",
+            (*name, low - independence_s, high + independence_s),
+        ).fetchone()  # fmt: skip
+        if first is not None:
+            low, high = min(low, first), max(high, last)
+        windows[name] = low, high
+        db.execute(
+            f"DELETE FROM event WHERE {_IN_GROUP} AND start_s BETWEEN ? AND ?", (*name, low, high)
         )
+    for name, window in windows.items():  # only now: an event's number may come from another group
+        _regroup_window(db, name, window, independence_s)
 
 
-def all_groups(db: sqlite3.Connection) -> set[Group]:
-    """Every group that has an observation."""
-    return set(db.execute("SELECT DISTINCT unit, deployment, species FROM observation"))
+def _regroup_window(
+    db: sqlite3.Connection, group: Group, window: tuple[float, float], independence_s: float
+) -> None:
+    rows = db.execute(
+        f"SELECT seq, at_s, count, event FROM observation WHERE {_IN_GROUP}"
+        " AND at_s BETWEEN ? AND ?", (*group, *window),
+    ).fetchall()  # fmt: skip
+    before = {row[0]: row[3] for row in rows}
+    seen = [] if group[2] == EMPTY else [Seen(*row[:3]) for row in rows]
+    runs = visits(seen, independence_s)
+    db.executemany(
+        "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(run.seqs[0], *group, run.start_s, run.end_s, len(run.seqs), run.count) for run in runs],
+    )
+    after = dict.fromkeys(before) | {seq: run.seqs[0] for run in runs for seq in run.seqs}
+    db.executemany(
+        "UPDATE observation SET event = ? WHERE seq = ?",
+        [(event, seq) for seq, event in after.items() if event != before[seq]],
+    )
+
+
+def everything(db: sqlite3.Connection) -> set[Touch]:
+    """The first and the last moment of every group."""
+    ends = "SELECT unit, deployment, species, {}(at_s) FROM observation GROUP BY 1, 2, 3"
+    return {*db.execute(ends.format("min")), *db.execute(ends.format("max"))}
 
 
 def believed(time_s: float, clock: str, received_s: float) -> tuple[float, bool]:
@@ -138,7 +164,7 @@ def believed(time_s: float, clock: str, received_s: float) -> tuple[float, bool]
 
 def _take_sighting(
     db: sqlite3.Connection, seq: int, received_s: float, road: str, record: Sighting
-) -> set[Group]:
+) -> set[Touch]:
     at_s, doubt = believed(record.time_s, record.clock, received_s)
     _beat(db, record.unit, at_s)
     twin = db.execute(
@@ -156,13 +182,13 @@ def _take_sighting(
          False, road,
          view.species, view.count, view.sex, view.age, view.people, False, None, None, None),
     )  # fmt: skip
-    return {(record.unit, deployment, view.species)}
+    return {(record.unit, deployment, view.species, at_s)}
 
 
-def _look_again(db: sqlite3.Connection, observation: int) -> set[Group]:
+def _look_again(db: sqlite3.Connection, observation: int) -> set[Touch]:
     """The observation as its reviews leave it."""
-    unit, deployment, before, machine, count, people = db.execute(
-        "SELECT unit, deployment, species, machine_species, machine_count, machine_people"
+    unit, deployment, at_s, before, machine, count, people = db.execute(
+        "SELECT unit, deployment, at_s, species, machine_species, machine_count, machine_people"
         " FROM observation WHERE seq = ?", (observation,),
     ).fetchone()  # fmt: skip
     said = db.execute(
@@ -178,19 +204,19 @@ def _look_again(db: sqlite3.Connection, observation: int) -> set[Group]:
         (view.species, view.count, view.sex, view.age, view.people, view.reviewed, who, when,
          observation),
     )  # fmt: skip
-    return {(unit, deployment, before), (unit, deployment, view.species)}
+    return {(unit, deployment, before, at_s), (unit, deployment, view.species, at_s)}
 
 
-def _settle(db: sqlite3.Connection, unit: str) -> set[Group]:
+def _settle(db: sqlite3.Connection, unit: str) -> set[Touch]:
     """Put the unit's observations where the unit stood."""
-    changed: set[Group] = set()
+    changed: set[Touch] = set()
     rows = db.execute("SELECT seq, at_s, deployment, species FROM observation WHERE unit = ?",
                       (unit,)).fetchall()  # fmt: skip
     for seq, at_s, before, species in rows:
         now = _deployment_at(db, unit, at_s)
         if now != before:
             db.execute("UPDATE observation SET deployment = ? WHERE seq = ?", (now, seq))
-            changed |= {(unit, before, species), (unit, now, species)}
+            changed |= {(unit, before, species, at_s), (unit, now, species, at_s)}
     return changed
 
 

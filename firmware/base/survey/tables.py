@@ -5,7 +5,7 @@ derived from the two logs and say nothing that a rebuild would not.
 that stay the same from one export to the next.
 """
 
-SCHEMA = 2
+SCHEMA = 3
 
 LOG = (
     """CREATE TABLE IF NOT EXISTS statement (
@@ -59,7 +59,7 @@ DERIVED = (
         start_s REAL NOT NULL, end_s REAL NOT NULL, sightings INTEGER NOT NULL,
         count INTEGER NOT NULL
     ) STRICT""",
-    "CREATE INDEX event_by_group ON event (unit, deployment, species)",
+    "CREATE INDEX event_by_group ON event (unit, deployment, species, start_s)",
     "CREATE INDEX event_by_time ON event (start_s)",
     """CREATE TABLE review (
         statement INTEGER PRIMARY KEY, observation INTEGER NOT NULL, undone INTEGER NOT NULL

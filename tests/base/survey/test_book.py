@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.base.store import DATABASE, Arrival, Store
-from firmware.base.survey.book import Survey, SurveyError
+from firmware.base.survey.book import INDEPENDENCE_S, Survey, SurveyError
+from firmware.base.survey.events import Seen, visits
 from firmware.base.survey.reading import Deployment, Observation, Reader
 from firmware.base.survey.statements import Ended, Review, Statement, Undone, Voided
 from firmware.wire.records import Status
@@ -227,9 +228,8 @@ def test_any_history_rebuilds_identically_and_is_the_same_read_at_once_or_bit_by
         before = derived(folder)
         survey.rebuild()
         assert derived(folder) == before
-        for seq, _, _, _, _, _, sightings, _ in before["event"]:
-            assert sum(row[-1] == seq for row in before["observation"]) == sightings
     with Reader(folder) as reader:
+        assert_events_are_the_visits(reader)
         deployments = {d.id: d for d in reader.deployments()}
         for one, other in itertools.combinations(deployments.values(), 2):
             assert one.unit != other.unit or not overlap(one, other)
@@ -238,6 +238,24 @@ def test_any_history_rebuilds_identically_and_is_the_same_read_at_once_or_bit_by
             assert [d.id for d in stood] == (
                 [] if observation.deployment is None else [observation.deployment]
             )
+
+
+def assert_events_are_the_visits(reader: Reader) -> None:
+    """Each event against all of its group's sightings at once."""
+    groups: dict[tuple[str, int | None, str], list[Observation]] = {}
+    for one in reader.observations():
+        groups.setdefault((one.unit, one.deployment, one.species), []).append(one)
+    expected = {
+        (*group, run.seqs[0], run.start_s, run.end_s, len(run.seqs), run.count)
+        for group, seen in groups.items() if group[2] != "empty"
+        for run in visits((Seen(o.seq, o.at_s, o.count) for o in seen), INDEPENDENCE_S)
+    }  # fmt: skip
+    assert expected == {
+        (e.unit, e.deployment, e.species, e.seq, e.start_s, e.end_s, e.sightings, e.count)
+        for e in reader.events()
+    }
+    for one in reader.observations():
+        assert (one.event is None) == (one.species == "empty")
 
 
 def overlap(one: Deployment, other: Deployment) -> bool:
