@@ -1,5 +1,7 @@
 import csv
 import io
+import subprocess
+import sys
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -140,3 +142,11 @@ def test_a_deployment_that_begins_after_now_has_no_effort_yet(tmp_path: Path) ->
 
 def test_tables_are_plain_csv() -> None:
     assert csv_text(("a", "b"), [(1, None), ("x,y", 2.5)]) == 'a,b\n1,\n"x,y",2.5\n'
+
+
+def test_only_the_numbers_need_scipy_so_that_a_base_without_it_still_exports() -> None:
+    program = (
+        "import sys, firmware.base.survey.report, firmware.base.export.write; "
+        "sys.exit('scipy' in sys.modules or 'frictionless' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
