@@ -88,12 +88,10 @@ def test_the_summary_says_what_was_against_the_law_and_what_was_assumed() -> Non
     assert "estimate" in text and "7 channels of RU864" in text
 
 
-@pytest.mark.parametrize("name", ["fleet.png", "fleet.svg"])
-def test_the_plot_is_saved_as_its_ending_says(tmp_path: Path, name: str) -> None:
+def test_the_plot_is_saved_as_its_ending_says(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    save_plot(Scenario(units=2), outcome(), tmp_path / name)
-    start = (tmp_path / name).read_bytes()[:5]
-    assert start in (b"\x89PNG\r", b"<?xml")
+    save_plot(Scenario(units=2), outcome(), tmp_path / "fleet.svg")
+    assert (tmp_path / "fleet.svg").read_text().startswith("<?xml")
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
