@@ -140,7 +140,10 @@ class Survey:
                 "SELECT 1 FROM sqlite_master WHERE name = 'survey_state'"
             ).fetchone()
             if not exists:
-                self._make_tables()
+                if self._db.execute("SELECT 1 FROM statement").fetchone():
+                    self._make_tables()
+                else:  # `catch_up` fills them in batches, and the receiver goes on meanwhile
+                    self._create_tables()
                 return
             schema, independence_s = self._db.execute(
                 "SELECT schema, independence_s FROM survey_state"
@@ -165,23 +168,33 @@ class Survey:
 
     def _make_tables(self) -> int:
         """The derived tables from nothing, in the transaction that is open."""
+        self._create_tables()
+        count = total = self._take_batch()
+        while count == BATCH:
+            count = self._take_batch()
+            total += count
+        self._retell()
+        return total
+
+    def _create_tables(self) -> None:
         for table in DERIVED:
             self._db.execute(table)
         self._db.execute(
             "INSERT INTO survey_state VALUES (?, ?, 0, 0)", (SCHEMA, self._independence_s)
         )
-        count = total = self._take_batch()
-        while count == BATCH:
-            count = self._take_batch()
-            total += count
+
+    def _retell(self) -> None:
+        """Take every statement there is, in order."""
         changed: set[Touch] = set()
         rows = self._db.execute("SELECT seq, said_s, who, kind, body FROM statement ORDER BY seq")
         for seq, said_s, who, kind, body in rows.fetchall():
-            statement = load_statement(kind, body)
-            changed |= take_statement(self._db, seq, said_s, who, statement)
+            try:
+                statement = load_statement(kind, body)
+                changed |= take_statement(self._db, seq, said_s, who, statement)
+            except WireError as error:  # said to another version; the log keeps it
+                log.error("not_retold statement=%d reason=%s", seq, error)  # noqa: TRY400
             self._db.execute("UPDATE survey_state SET statement_seq = ?", (seq,))
         regroup(self._db, changed, self._independence_s)
-        return total
 
     def _take_batch(self) -> int:
         rows = self._db.execute(

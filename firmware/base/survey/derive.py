@@ -65,7 +65,8 @@ def take_message(
 def take_statement(
     db: sqlite3.Connection, seq: int, said_s: float, who: str, statement: Statement
 ) -> set[Touch]:
-    """One row of the log of statements; returns where events may change."""
+    """One row of the log of statements; returns where events may change. Raises WireError for what
+    speaks of nothing that is there."""
     match statement:
         case Placed():
             db.execute(
@@ -90,10 +91,10 @@ def take_statement(
             return _look_again(db, statement.observation)
         case Undone():
             db.execute("UPDATE review SET undone = 1 WHERE statement = ?", (statement.review,))
-            (observation,) = db.execute(
+            rows = db.execute(
                 "SELECT observation FROM review WHERE statement = ?", (statement.review,)
-            ).fetchone()
-            return _look_again(db, observation)
+            ).fetchall()
+            return {touch for (number,) in rows for touch in _look_again(db, number)}
         case PeopleSeen():
             db.execute(
                 "UPDATE observation SET machine_people = 1 WHERE seq = ?", (statement.observation,)
@@ -187,10 +188,13 @@ def _take_sighting(
 
 def _look_again(db: sqlite3.Connection, observation: int) -> set[Touch]:
     """The observation as its reviews leave it."""
-    unit, deployment, at_s, before, machine, count, people = db.execute(
+    row = db.execute(
         "SELECT unit, deployment, at_s, species, machine_species, machine_count, machine_people"
         " FROM observation WHERE seq = ?", (observation,),
     ).fetchone()  # fmt: skip
+    if row is None:
+        raise WireError(f"there is no observation {observation}")
+    unit, deployment, at_s, before, machine, count, people = row
     said = db.execute(
         "SELECT who, said_s, body FROM review JOIN statement ON seq = statement"
         " WHERE observation = ? AND undone = 0 ORDER BY seq", (observation,),

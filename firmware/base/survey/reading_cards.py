@@ -1,7 +1,7 @@
 """A card's sightings into the store, beside what came by radio.
 
 Promises that nothing is stored twice: an item is known by its name and its bytes, and a record that
-came by radio stands, since the card knows no more. Each sighting is its own commit, so an import
+came by radio stands, since the card knows no more. A few sightings are one commit, so an import
 that was cut short is simply started again, and the second one tells the same as one that was not.
 What the radio had missed stays on record (`road` in the survey's observations).
 

@@ -14,6 +14,7 @@ from firmware.base.survey.book import INDEPENDENCE_S, Survey, SurveyError
 from firmware.base.survey.events import Seen, visits
 from firmware.base.survey.reading import Deployment, Observation, Reader
 from firmware.base.survey.statements import Ended, Review, Statement, Undone, Voided
+from firmware.base.survey.tables import DERIVED_TABLES
 from firmware.wire.records import Status
 from tests.base.pictures import status_arrival
 from tests.base.survey.survey_store import DAY_S, T0, derived, health, placed, put, seen
@@ -160,6 +161,52 @@ def test_the_book_is_read_while_the_store_is_written_and_survives_the_stores_reb
         before = derived(tmp_path / "b")
         assert survey.rebuild() == 2
         assert derived(tmp_path / "b") == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    ["UPDATE survey_state SET schema = 1", "DROP TABLE survey_state", "DELETE FROM observation"],
+)
+def test_tables_of_an_older_version_or_lost_ones_are_made_anew(tmp_path: Path, spoil: str) -> None:
+    put(tmp_path / "b", seen(1, T0 + 10), seen(2, T0 + 20))
+    with Survey(tmp_path / "b") as survey:
+        survey.state([placed()], "Olga", NOW_S)
+        survey.state([Review(observation(tmp_path / "b"), "not_animal")], "Olga", NOW_S)
+    before = derived(tmp_path / "b")
+    with contextlib.closing(sqlite3.connect(tmp_path / "b" / DATABASE)) as db:
+        db.execute(spoil)
+        if "DROP" in spoil:
+            for table in set(DERIVED_TABLES) - {"survey_state"}:
+                db.execute(f"DROP TABLE {table}")
+        db.commit()
+    with Survey(tmp_path / "b") as survey:
+        if "DELETE" in spoil:
+            survey.rebuild()
+    assert derived(tmp_path / "b") == before
+
+
+def test_a_survey_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    Survey(tmp_path / "b").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "b" / DATABASE)) as db:
+        db.execute("UPDATE survey_state SET schema = 99")
+        db.commit()
+    with pytest.raises(SurveyError, match="newer version"):
+        Survey(tmp_path / "b")
+
+
+def test_a_statement_about_what_is_no_longer_understood_costs_only_itself(tmp_path: Path) -> None:
+    put(tmp_path / "b", seen(1, T0 + 10))
+    with Survey(tmp_path / "b") as survey:
+        survey.state([placed()], "Olga", NOW_S)
+        before = derived(tmp_path / "b")
+        with contextlib.closing(sqlite3.connect(tmp_path / "b" / DATABASE)) as db:
+            body = b'{"observation":77,"action":"confirm"}'
+            insert = "INSERT INTO statement (said_s, who, kind, body) VALUES (1, 'x', ?, ?)"
+            db.executemany(insert, [("review", body), ("prophecy", b"{}"), ("placed", b"?")])
+            db.commit()
+        survey.rebuild()
+        for table in ("observation", "event", "deployment"):
+            assert derived(tmp_path / "b")[table] == before[table]
 
 
 def messages() -> st.SearchStrategy[Arrival]:
