@@ -22,6 +22,8 @@ def report(file: Path, out: Path, start: str | None, end: str | None) -> None:
 
     Names places and holds no coordinates. What no deployment covers is counted apart.
     """
+    from rich.console import Console
+
     from firmware.base.settings import BaseSettings
     from firmware.base.store import StoreError
     from firmware.base.survey.book import Survey
@@ -37,9 +39,10 @@ def report(file: Path, out: Path, start: str | None, end: str | None) -> None:
         period = Period(
             parse_time(start) if start else 0.0, parse_time(end) if end else float("inf")
         )
-        Survey(folder, survey.independence_s).close()  # reads what has come since
-        with Reader(folder) as reader:
-            found = compute(reader, survey, period, now_s())
+        with Console(stderr=True).status("reading and counting"):
+            Survey(folder, survey.independence_s).close()  # reads what has come since
+            with Reader(folder) as reader:
+                found = compute(reader, survey, period, now_s())
         written = write_report(found, out)
     except ImportError as error:
         raise click.ClickException(f"{error}: install rosette[base] on the base") from error

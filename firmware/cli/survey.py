@@ -14,6 +14,7 @@ from firmware.cli.options import config_option, load_or_exit
 if TYPE_CHECKING:
     from firmware.base.survey.book import Survey
     from firmware.base.survey.reading import Deployment
+    from firmware.base.survey.statements import Statement
 
 by_option = click.option(
     "--by", "who", default=getpass.getuser, show_default="your user name", metavar="NAME",
@@ -229,5 +230,16 @@ def _show(survey: "Survey", number: int) -> None:
                f"{one.machine_confidence:.2f}")  # fmt: skip
     for said, undone in history:
         note = "  (undone)" if undone else ""
-        click.echo(f"  {when(said.said_s)}  {said.who}: {said.statement}{note}")
+        click.echo(f"  {when(said.said_s)}  {said.who}: {_words(said.statement)}{note}")
     click.echo(f"  now: {one.species} x{one.count} {one.sex} {one.age}".rstrip())
+
+
+def _words(statement: "Statement") -> str:
+    """A review's action, and of its fields those that say something."""
+    import dataclasses
+
+    said = dataclasses.asdict(statement)
+    del said["observation"]
+    action = said.pop("action")
+    fields = (f"{name}={value}" for name, value in said.items() if value not in ("", None))
+    return " ".join((action, *fields))

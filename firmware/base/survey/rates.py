@@ -4,6 +4,7 @@
                 in runs and cameras differ, which this interval shows and a Poisson one does not;
                 with events at fewer than 5 deployments it would be too narrow
     poisson     exact (Garwood): then
+    none        below one trap-night there is no rate
 
 The same input gives the same interval: the resampling starts from a fixed seed.
 """
@@ -15,13 +16,14 @@ import numpy as np
 
 LEVEL = 0.95
 LEAST_PLACES = 5
+LEAST_NIGHTS = 1.0
 RESAMPLES = 2000
 PER_NIGHTS = 100.0
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Events per 100 trap-nights. `method`: poisson, bootstrap, or none without any effort."""
+    """Events per 100 trap-nights. `method`: poisson, bootstrap or none."""
 
     events: int
     nights: float
@@ -34,7 +36,7 @@ class Rate:
 def detection_rate(events: Sequence[int], nights: Sequence[float]) -> Rate:
     """The rate over deployments, of each its number of events and its trap-nights."""
     total, effort = sum(events), float(sum(nights))
-    if effort <= 0:
+    if effort < LEAST_NIGHTS:
         return Rate(total, effort, 0.0, 0.0, 0.0, "none")
     if sum(e > 0 and n > 0 for e, n in zip(events, nights, strict=True)) >= LEAST_PLACES:
         low, high = _bootstrap(np.asarray(events, float), np.asarray(nights, float))

@@ -63,6 +63,8 @@ def table(found: Numbers) -> str:
     ]
     for one in (*found.rates, found.prey):
         interval = f"{one.rate.rate:.2f} ({one.rate.low:.2f} to {one.rate.high:.2f})"
+        if one.rate.method == "none":
+            interval = "less than a trap-night"
         places = f"{one.places}/{one.places_worked}"
         lines.append(f"{one.species:16}{one.rate.events:8}{places:>9}{interval:>32}  "
                      f"{one.rate.method}")  # fmt: skip

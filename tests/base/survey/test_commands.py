@@ -73,7 +73,8 @@ def test_a_sighting_is_reviewed_and_its_history_shown(config: Path) -> None:
     assert "now: tiger x2" in rosette("review", *at, "--species", "tiger", "--count", "2").output
     assert "now: empty x0" in rosette("review", *at, "--not-animal").output
     undone = rosette("review", *at, "--undo").output
-    assert "(undone)" in undone and "now: tiger x2" in undone
+    assert "not_animal  (undone)" in undone and "now: tiger x2" in undone
+    assert "correct species=tiger count=2\n" in undone
     assert rosette("review", *at, "--undo", "--confirm").exit_code == 2
     unknown = rosette("review", *at, "--species", "unicorn")
     assert unknown.exit_code == 1 and "unicorn" in unknown.output

@@ -32,8 +32,9 @@ def test_places_that_differ_give_a_wider_interval_than_their_sum_would() -> None
     assert rate == detection_rate([40, 0, 1, 1, 0, 1, 2, 0], [50.0] * 8)
 
 
-def test_without_effort_there_is_no_rate() -> None:
+def test_without_a_whole_trap_night_there_is_no_rate() -> None:
     assert detection_rate([2], [0.0]).method == "none"
+    assert detection_rate([2, 9], [0.3, 0.3]).method == "none"
     assert detection_rate([], []).method == "none"
 
 
