@@ -174,7 +174,7 @@ class Lora(LoraModem):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.mode == "p2p" and self.key_file is None:
-            raise ValueError("mode p2p needs key_file: this unit's own secret, which its base has too")
+            raise ValueError("mode p2p needs key_file: this unit's secret, which its base has too")
         if self.mode == "lorawan" and self.lorawan is None:
             raise ValueError("mode lorawan needs the section [lora.lorawan]")
         if self.mode == "lorawan":

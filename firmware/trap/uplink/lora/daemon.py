@@ -67,6 +67,9 @@ def run(
         )  # fmt: skip
         stack.callback(uplink.close)
         outbox.release(now(), rebooted=sender.rebooted)
+        for item in set(outbox.ids("waiting")) - uplink.cargo.pictures.begun():
+            if item.kind == "preview":  # put off for a state that has been lost since
+                outbox.retry(item)
 
         def step(event: Any | None) -> float:
             wait_s = uplink.step(event)

@@ -2,9 +2,9 @@
 
 Promises
 - A picture that is begun lives in the state with all its bytes, and its outbox item is put off for
-  as long as the outbox lets it; so a reboot goes on with the next symbol, and a state that is lost
-  costs a day at most. The item is stored when the base has the preview, and the refinement too or
-  given up.
+  as long as the outbox lets it; so a reboot goes on with the next symbol. (A state that is lost
+  costs airtime: the daemon lets the item go again.) The item is stored when the base has the
+  preview, and the refinement too or given up.
 - At most `HELD` are begun at once. A new sighting's preview makes room for itself: the oldest
   refinement is given up, or the oldest preview goes back to the outbox.
 - An unanswered poll puts all pictures off, at doubling intervals until the base is heard.
@@ -92,6 +92,10 @@ class Pictures:
         self._due_s = 0.0
         self._loose, self._refinement = True, True  # a job is over; the last answer to `tend`
         self.counts: Counter[str] = Counter()
+
+    def begun(self) -> set[ItemId]:
+        """The items that are on their way."""
+        return set(self._jobs)
 
     # From the outbox into the state
 

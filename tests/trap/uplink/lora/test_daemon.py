@@ -178,6 +178,16 @@ def test_a_second_start_goes_on_with_counters_that_were_never_used(
     assert len(counters) >= 2 and len(set(counters)) == len(counters)
 
 
+def test_a_picture_whose_state_was_lost_goes_again_at_once(
+    unit: Unit7, base: Station, tmp_path: Path
+) -> None:
+    item = unit.put_crop(1, crop(tmp_path))
+    unit.outbox.claim(NOW_S, 1)
+    unit.outbox.later(item, NOW_S + 86_000.0)
+    unit.run(until_stored=1)
+    assert unit.stored() == {item}
+
+
 def test_through_a_lorawan_network_the_same_payloads_and_receipts(
     tmp_path: Path, air: Ether
 ) -> None:
