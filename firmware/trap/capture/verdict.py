@@ -11,8 +11,8 @@ label have their own; `other` is the least probability at which any other label 
 Below it: `uncertain`.
 
 Motion does not always show where to look: a single picture has none, and an animal may stand
-still. Where the views say nothing clear, the frame that looks least empty is judged alone, with the
-part of it that does. This costs six more inferences, also for a branch in the wind.
+still. Where the views say nothing clear, the part that looks least empty, of the frame that does,
+is looked at too. This costs six more inferences, also for a branch in the wind.
 
 A leopard outranks a person in the label, because the label raises the alert; `people` still says
 that the pictures show somebody or a vehicle.
@@ -133,7 +133,8 @@ class Look:
             return verdict
         empty = self._judge.labels.index(EMPTY)
         at = min(range(len(views)), key=lambda i: float(self._wholes[i][empty]))
-        return self._judge.verdict([[*views[at], self._closer(self._pictures[at])]])
+        views[at].append(self._closer(self._pictures[at]))
+        return self._judge.verdict(views)
 
     def _closer(self, picture: Rgb) -> Scores:
         """The scores of the part of a picture in which an animal is likeliest."""

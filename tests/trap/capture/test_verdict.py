@@ -131,7 +131,7 @@ def test_a_vague_burst_is_looked_at_in_parts_of_its_least_empty_frame() -> None:
         if len(views) == 6:
             parts_of.update(int(view[0, 0, 0]) for view in views)
             return [EMPTY] * 5 + [LEOPARD]
-        return [scores(empty=0.8 if view[0, 0, 0] == 91 else 0.98) for view in views]
+        return [scores(empty=0.7, leopard=0.2) if view[0, 0, 0] == 91 else EMPTY for view in views]
 
     look = Look(score, JUDGE)
     for grey in greys:
