@@ -1,15 +1,18 @@
 """A survey to export: two units in two cells, animals and people, pictures that know too much."""
 
+import contextlib
 import io
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from firmware.base.export.profiles import PROFILES
 from firmware.base.export.write import Order, Outcome, export
-from firmware.base.store import Store
+from firmware.base.store import DATABASE, Store
 from firmware.base.survey.book import Survey
 from firmware.base.survey.reading import Reader
 from firmware.base.survey.settings import SurveySettings
@@ -28,8 +31,8 @@ GPS_IFD, XMP = 0x8825, b"http://ns.adobe.com/xap/1.0/\x00<x:xmpmeta>lat 43.09871
 
 def telling_picture(seed: int, orientation: int = 1) -> bytes:
     """A JPEG with position, maker, comment and thumbnail, and something after its end."""
-    image = Image.effect_noise((48, 32), 60).convert("RGB")
-    image.putpixel((0, 0), (seed % 256, seed // 256 % 256, 7))
+    noise = np.random.default_rng(seed).integers(0, 256, (32, 48, 3), np.uint8)
+    image = Image.fromarray(noise)
     exif = Image.Exif()
     exif[0x010F], exif[0x0112], exif[0x9286] = "Secret Maker", orientation, "at the salt lick"
     exif.get_ifd(GPS_IFD).update({1: "N", 2: (43.0, 5.0, 55.3), 3: "E", 4: (131.0, 24.0, 7.6)})
@@ -44,7 +47,7 @@ def fill(data_dir: Path) -> None:
     say(data_dir, PLACES)
 
 
-def put_sightings(data_dir: Path) -> None:
+def put_sightings(data_dir: Path, later_s: float = 0.0, key: bytes | None = None) -> None:
     """Nine sightings with a frame each, in a book of which nobody has said anything yet."""
     what = (
         ("T0007", 1, "leopard", 0.1), ("T0007", 2, "leopard", 0.2), ("T0007", 3, "human", 1.0),
@@ -53,9 +56,14 @@ def put_sightings(data_dir: Path) -> None:
     )  # fmt: skip
     with Store(data_dir) as store:
         for unit, number, species, day in what:
-            store.put([seen(number, T0 + day * DAY_S, species, unit)])
+            store.put([seen(number, T0 + day * DAY_S + later_s, species, unit)])
             item = ItemId(int(unit[1:], 16), number, "frame", 1)
             store.put([frame_arrival(item, telling_picture(number))])
+    if key is not None:
+        with contextlib.closing(sqlite3.connect(data_dir / DATABASE)) as db:
+            db.execute("CREATE TABLE survey_key (key BLOB NOT NULL) STRICT")
+            db.execute("INSERT INTO survey_key VALUES (?)", (key,))
+            db.commit()
     Survey(data_dir).close()
 
 

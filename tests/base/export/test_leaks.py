@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from firmware.base.export.profiles import cell_centre
 from firmware.base.export.write import FORMS
 from firmware.base.survey.statements import Placed
-from tests.base.export.exported import contents, put_sightings, run, say
+from tests.base.export.exported import PLACES, contents, put_sightings, run, say
 from tests.base.survey.survey_store import DAY_S, T0
 
 UNITS = ("T0007", "T0008")
@@ -101,6 +101,22 @@ def test_no_number_within_a_kilometre_of_a_camera_stands_in_any_file(
         for number in map(float, NUMBER.findall(body)):
             if any(abs(number - value) < 0.01 for pair in where for value in pair):
                 assert number in coarse, (name, number)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_sightings_at_other_times_of_the_same_month_change_not_one_byte(
+    tmp_path: Path, form: str
+) -> None:
+    found = []
+    for later_s in (0.0, 3600.0, 6471.3):
+        work = tmp_path / str(later_s)
+        work.mkdir()
+        put_sightings(work / "b", later_s, key=b"k" * 16)
+        say(work / "b", PLACES)
+        run(work / "b", work / "out", "public", form)
+        found.append(contents(work / "out"))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) > 3
 
 
 def test_a_leak_would_be_seen(template: Path, tmp_path: Path) -> None:
