@@ -17,7 +17,6 @@ import io
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 
 MOST_PIXELS = 4_000_000
@@ -45,7 +44,7 @@ def pixels_of(crop: bytes) -> Image.Image:
         with Image.open(io.BytesIO(crop)) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise PictureError(f"has {image.width} x {image.height} pixels, which are no crop")
-            return Image.fromarray(np.array(image.convert("RGB")))
+            return Image.frombytes("RGB", image.size, image.convert("RGB").tobytes())
     except (OSError, SyntaxError, ValueError) as error:
         raise PictureError(f"is damaged: {error}") from error
 

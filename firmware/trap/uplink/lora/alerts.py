@@ -98,6 +98,10 @@ class Alerts:
         """The 24 bytes."""
         return self._out[frame.sighting].payload
 
+    def is_out(self, frame: AlertFrame) -> bool:
+        """Whether it still waits for its receipt."""
+        return frame.sighting in self._out
+
     def unanswered(self, frame: AlertFrame, at_s: float) -> None:
         """It was sent, and no receipt came in time."""
         alert = self._out.get(frame.sighting)

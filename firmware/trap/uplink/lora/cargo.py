@@ -118,6 +118,12 @@ class Cargo:
             return self.alerts.receipt(entry)
         return self.pictures.receipt(entry)
 
+    def waits_for(self, which: Which) -> bool:
+        """Whether an answer to this frame is still of use: a late one may have come meanwhile."""
+        if isinstance(which, AlertFrame):
+            return self.alerts.is_out(which)
+        return isinstance(which, PictureFrame) and self.pictures.object_of(which) is not None
+
     def answers(self, entry: Entry, asked: Which) -> bool:
         """Whether that is the answer to what this frame asked. Ask before `receipt`."""
         if isinstance(entry, Stored | Rejected):

@@ -183,7 +183,7 @@ class LoraUplink:
         self._out, self._refusals = None, 0
         at_s = self.account.over()
         self.counts["sent"] += 1
-        if asks(out.which):
+        if asks(out.which) and self.cargo.waits_for(out.which):
             self._asked = out.which
             self._listen_until_s = at_s + self._air.window_s
         self._gap_until_s = at_s + self._rng.uniform(0, GAP) * out.airtime_s

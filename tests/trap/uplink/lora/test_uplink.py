@@ -95,6 +95,16 @@ def test_receipts_that_are_repeated_or_late_or_of_nothing_known_change_nothing()
     assert field.uplink.counts["unknown"] == 6
 
 
+def test_an_answer_that_comes_while_the_alert_is_repeated_spares_the_wait_for_another() -> None:
+    field = Field()
+    field.base.deaf = True
+    field.put_alert(1)
+    field.run(30, lambda: len(field.log) == 2)
+    field.later(0.0, Heard(RECEIPT, pack_receipts([Stored(1)])))
+    field.run(30)
+    assert stored(field) == ["sighting 1"] and field.uplink.counts["unanswered"] == 1
+
+
 def test_a_rejected_sighting_ends_and_is_not_sent_again() -> None:
     field = Field()
     field.base.deaf = True
