@@ -270,14 +270,9 @@ NOISE = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
-@pytest.mark.parametrize("dialect", MODEMS)
-def test_any_bytes_between_lines_raise_nothing_but_radio_error_and_it_recovers(
-    dialect: str, tmp_path: Path
-) -> None:
-    rig = modem_rig_of(dialect, tmp_path)
-
+def bombard(rig: ModemRig, examples: int) -> None:
     @settings(
-        max_examples=30, deadline=None, database=None,
+        max_examples=examples, deadline=None, database=None,
         suppress_health_check=[HealthCheck.too_slow],
     )  # fmt: skip
     @given(NOISE, NOISE, st.booleans())
@@ -293,4 +288,14 @@ def test_any_bytes_between_lines_raise_nothing_but_radio_error_and_it_recovers(
         recovers(rig, tries=4)
 
     run()
-    rig.close()
+
+
+def test_any_bytes_between_lines_raise_nothing_but_radio_error_and_it_recovers(
+    modem: ModemRig,
+) -> None:
+    bombard(modem, examples=10)
+
+
+@pytest.mark.slow
+def test_any_bytes_between_lines_for_longer(modem: ModemRig) -> None:
+    bombard(modem, examples=150)

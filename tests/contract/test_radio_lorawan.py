@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chirpstack_api import integration
+from google.protobuf import json_format
 
 from firmware.radio.at_line import SerialLines
 from firmware.radio.port import Downlink, Lorawan, RadioBusy, RadioError, RadioGone
@@ -206,6 +208,25 @@ def test_a_module_pulled_out_is_gone_and_works_once_it_is_back(rig: Rig) -> None
     rig.device = rig.open()
     rig.device.send(1, b"back")
     assert base64.b64decode(rig.event("up")["data"]) == b"back"
+
+
+def test_every_event_is_what_the_official_package_reads_strictly(rig: Rig) -> None:
+    rig.queue_down(10, b"confirmed", confirmed=True)
+    rig.queue_down(10, bytes(223))
+    rig.queue_down(10, b"late", expiresAt="2020-01-01T00:00:00Z")
+    for number in range(3):
+        rig.device.send(2, bytes([number]), confirmed=number > 0)
+    messages = {
+        "up": integration.UplinkEvent, "join": integration.JoinEvent, "ack": integration.AckEvent,
+        "txack": integration.TxAckEvent, "log": integration.LogEvent,
+    }  # fmt: skip
+    seen: list[str] = []
+    while not rig.published.empty():
+        kind, fields = rig.published.get()
+        message = json_format.Parse(json.dumps(fields), messages[kind]())
+        assert message.device_info.dev_eui == DEV_EUI
+        seen.append(kind)
+    assert set(seen) == set(messages) and seen.count("up") == 3
 
 
 def test_an_interrupt_ends_a_receive(rig: Rig) -> None:
