@@ -6,6 +6,7 @@ there, and fused by the unit's own code (`Judge.fuse` in firmware/trap/capture/v
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,15 @@ def views(example: Example, change: Change | None = None) -> tuple[Array, Array 
 
     A frame with a drawn box shows only the inside of the box, as both.
     """
+    return _unchanged(example) if change is None else _views(example, change)
+
+
+@lru_cache(maxsize=1000)  # of 150 KB each: many networks see the same test images
+def _unchanged(example: Example) -> tuple[Array, Array | None]:
+    return _views(example, None)
+
+
+def _views(example: Example, change: Change | None) -> tuple[Array, Array | None]:
     with Image.open(example.path) as opened:
         image = opened.convert("RGB")
     if change is not None:
