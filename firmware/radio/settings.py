@@ -40,8 +40,8 @@ class LoraModem:
     variant: str = setting("H", help="H: the high-frequency module; L: the low one, for CN470",
                            choices=("H", "L"))  # fmt: skip
     baud: int | None = setting(
-        None, help="serial speed; default: the modem's own, 115200 or 9600; at 9600 a long frame is "
-        "0.4 s on the wire before it is on the air", least=1200, most=921600,
+        None, help="serial speed; default: the modem's own, 115200 or 9600; at 9600 a long frame "
+        "is 0.4 s on the wire before it is on the air", least=1200, most=921600,
     )  # fmt: skip
     frequency_hz: int | None = setting(
         None, help="point to point: carrier; default: the region's first channel"

@@ -220,6 +220,8 @@ class Uart:
         self._on_start()
 
     def _write(self, data: bytes) -> None:
+        if self._master < 0:
+            return  # pulled out: what it would say is about what is still in the air
         with contextlib.suppress(BlockingIOError):  # nobody reads: lost
             os.write(self._master, data)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware.radio.open import open_radio
-from firmware.radio.port import Heard, Radio
+from firmware.radio.port import Heard, Radio, RadioError
 from firmware.radio.settings import LoraModem
 from firmware.sim.ether import Ether
 from firmware.sim.modem_rui3 import Rui3Modem
@@ -68,6 +68,27 @@ def test_an_alert_and_its_receipt_go_between_the_dialects(
     pair.base.send(b"receipt")
     heard = pair.unit.receive(WAIT_S)
     assert heard is not None and heard.frame == b"receipt"
+    pair.close()
+
+
+@pytest.mark.parametrize("dialect", ["rak3172", "wio-e5"])
+def test_a_modem_that_restarts_while_its_frame_is_in_the_air_sends_again(
+    dialect: str, ether: Ether, tmp_path: Path
+) -> None:
+    pair = Pair(ether, tmp_path, dialect, "rak3172")
+    pair.modems[0].uart.reset_on("AT+PSEND" if dialect == "rak3172" else "AT+TEST=TX", 0.05)
+    with pytest.raises(RadioError):
+        pair.unit.send(bytes(222))
+    for _ in range(10):
+        try:
+            pair.unit.send(b"again")
+            break
+        except RadioError:
+            continue
+    while (heard := pair.base.receive(WAIT_S)) is not None:
+        if heard.frame == b"again":
+            break
+    assert heard is not None
     pair.close()
 
 

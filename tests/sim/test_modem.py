@@ -94,6 +94,16 @@ def test_pulled_out_the_path_is_absent_and_back_it_is_another_terminal(line: Lin
     assert line.ask("back") == b"[back]\r\n"
 
 
+def test_what_it_would_say_while_pulled_out_is_lost_and_it_lives_on(line: Line) -> None:
+    line.uart.unplug()
+    line.uart.call(lambda: line.uart.say("a frame from the air"))
+    line.uart.garbage(b"\xff" * 100)
+    line.port.close()
+    line.uart.plug()
+    line.port = serial.Serial(str(line.uart.path), 115200, timeout=WAIT_S)
+    assert line.ask("alive")[-9:] == b"[alive]\r\n"
+
+
 def test_a_reset_drops_what_was_still_to_be_said(tmp_path: Path) -> None:
     line = Line(tmp_path, speed=1.0)
     line.uart.call(lambda: line.uart.after(0.05, lambda: line.uart.say("late")))
