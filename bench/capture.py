@@ -32,6 +32,7 @@ from firmware.trap.capture.camera import Frame, Rgb
 from firmware.trap.capture.classifier import Classifier, shipped_model
 from firmware.trap.capture.daemon import Capture, Edge
 from firmware.trap.capture.picamera import lores_size
+from firmware.trap.capture.queues import Queues
 from firmware.trap.outbox import Outbox
 from firmware.trap.settings import CameraSettings, ClassifierSettings, Pir, TrapSettings, Unit
 from firmware.wire.ids import ItemId
@@ -104,7 +105,8 @@ def latency(place: Path, bursts: int = BURSTS) -> list[Result]:
     pairs: list[tuple[float, float]] = []
     outbox = TimedOutbox(settings.unit.outbox)
     with outbox:
-        capture = Capture(settings, camera, classifier, outbox, time.time, time.monotonic, bool)
+        queues = Queues({"mqtt": outbox}, time.time, encrypted=True)
+        capture = Capture(settings, camera, classifier, queues, time.time, time.monotonic, bool)
         for _ in range(bursts):
             classifier.views = 0
             outbox.committed.clear()

@@ -6,6 +6,7 @@ with the shipped model, and the burst's own length is added.
 """
 
 import os
+import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -27,7 +28,7 @@ SIMULATED_DAYS, WANTED_DAYS = 4.0, 30.0
 
 def run() -> list[Result]:
     """Alert latency in the quiet and with 100 units, and how long 300 units x 30 days take."""
-    return [*_quiet(), *_hundred(), _speed()]
+    return [*_quiet(), *_hundred(), *_speed()]
 
 
 def _quiet() -> list[Result]:
@@ -55,9 +56,20 @@ def _hundred() -> list[Result]:
     ]  # fmt: skip
 
 
-def _speed() -> Result:
-    start_s = time.perf_counter()
+def _speed() -> list[Result]:
+    """On a machine that does nothing else both are alike."""
+    start_s, before_s = time.perf_counter(), _children_s()
     simulate_fleet(replace(FLEET, days=SIMULATED_DAYS), 2)
-    taken_s = (time.perf_counter() - start_s) * WANTED_DAYS / SIMULATED_DAYS
+    times = WANTED_DAYS / SIMULATED_DAYS
+    wall_s = (time.perf_counter() - start_s) * times
+    each_s = (_children_s() - before_s) / 2 * times
     name = f"fleet of 300 units x 30 days on 2 processes, scaled from {SIMULATED_DAYS:g} days"
-    return Result(name, taken_s, "s", "<= 300")
+    return [
+        Result(f"{name}, processor time of each", each_s, "s", "<= 300"),
+        Result(f"{name}, wall clock", wall_s, "s"),
+    ]
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
