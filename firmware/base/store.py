@@ -61,7 +61,7 @@ _DERIVED = (
         species TEXT NOT NULL, confidence REAL NOT NULL, individuals INTEGER NOT NULL,
         burst_frames INTEGER NOT NULL, frames INTEGER NOT NULL, night INTEGER NOT NULL,
         model TEXT NOT NULL, battery_mv INTEGER, temperature_c REAL,
-        low_battery INTEGER NOT NULL, tamper INTEGER NOT NULL
+        low_battery INTEGER NOT NULL, tamper INTEGER NOT NULL, people INTEGER NOT NULL
     ) STRICT""",
     "CREATE INDEX sighting_by_name ON sighting (unit, sighting)",
     "CREATE INDEX sighting_by_time ON sighting (time_s)",

@@ -11,7 +11,7 @@
     15      frames that follow (over another link)
     16..17  battery, mV; 0 = unknown
     18      temperature, whole degrees C, signed; -128 = unknown
-    19      flags: bit 0 night, 1 low battery, 2 tamper, 3 zero, 4..7 clock (rtc, ntp, gps, base,
+    19      flags: bit 0 night, 1 low battery, 2 tamper, 3 people, 4..7 clock (rtc, ntp, gps, base,
             unsynced)
     20..23  model: the first four bytes of its file's SHA-256
 
@@ -47,7 +47,7 @@ _RECORD = struct.Struct(">BHIIBBBBBHbB4s")
 _CODES = {name: code for code, name in enumerate(SPECIES)}
 _OTHER = "other_animal"
 _CLOCKS: tuple[Clock, ...] = get_args(Clock)
-_NIGHT, _LOW_BATTERY, _TAMPER, _ZERO = 1, 2, 4, 8
+_NIGHT, _LOW_BATTERY, _TAMPER, _PEOPLE = 1, 2, 4, 8
 _NO_TEMPERATURE = -128
 _MODEL = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
@@ -63,7 +63,8 @@ def pack_sighting(sighting: Sighting) -> bytes:
         raise WireError(f"model {sighting.model[:20]!r} is not 8 hexadecimal digits")
     celsius = sighting.temperature_c
     flags = _NIGHT * sighting.night | _LOW_BATTERY * sighting.low_battery
-    flags |= _TAMPER * sighting.tamper | _CLOCKS.index(sighting.clock) << 4
+    flags |= _TAMPER * sighting.tamper | _PEOPLE * sighting.people
+    flags |= _CLOCKS.index(sighting.clock) << 4
     return _RECORD.pack(
         FORM,
         parse_unit(sighting.unit),
@@ -88,7 +89,7 @@ def unpack_sighting(data: bytes) -> Sighting:
     fields = _RECORD.unpack(data)
     _, unit, number, second, species, confidence, individuals, burst, frames, *rest = fields
     battery_mv, celsius, flags, model = rest
-    if confidence > CONFIDENCE_STEPS or flags & _ZERO or flags >> 4 >= len(_CLOCKS):
+    if confidence > CONFIDENCE_STEPS or flags >> 4 >= len(_CLOCKS):
         raise WireError(f"sighting says confidence {confidence}/250 and flags 0x{flags:02x}")
     return Sighting(
         unit=format_unit(unit),
@@ -106,4 +107,5 @@ def unpack_sighting(data: bytes) -> Sighting:
         temperature_c=None if celsius == _NO_TEMPERATURE else float(celsius),
         low_battery=bool(flags & _LOW_BATTERY),
         tamper=bool(flags & _TAMPER),
+        people=bool(flags & _PEOPLE),
     )

@@ -38,7 +38,8 @@ class Sighting:
 
     `time_s`: unix seconds UTC of the PIR edge by the unit's clock, whose quality is `clock`;
     `confidence`: calibrated probability of `species`, 0..1; `individuals`: most seen in one frame;
-    `model`: first 8 hex digits of the model file's SHA-256; `frames`: pictures that will follow.
+    `model`: first 8 hex digits of the model file's SHA-256; `frames`: pictures that will follow;
+    `people`: a person or vehicle is on them, whatever the species.
     """
 
     unit: str
@@ -56,6 +57,7 @@ class Sighting:
     temperature_c: float | None = None
     low_battery: bool = False
     tamper: bool = False
+    people: bool = False
 
     def __post_init__(self) -> None:
         parse_unit(self.unit)

@@ -36,6 +36,7 @@ sightings = st.builds(
     temperature_c=st.none() | st.floats(-127, 127) | st.integers(-127, 127),
     low_battery=st.booleans(),
     tamper=st.booleans(),
+    people=st.booleans(),
 )
 
 
@@ -75,7 +76,7 @@ def test_nothing_moves_further_than_its_step(sighting: Sighting) -> None:
         assert sent.temperature_c is not None
         assert abs(sent.temperature_c - sighting.temperature_c) <= 0.5
     for name in ("unit", "sighting", "individuals", "burst_frames", "night", "clock", "model",
-                 "frames", "low_battery", "tamper"):  # fmt: skip
+                 "frames", "low_battery", "tamper", "people"):  # fmt: skip
         assert getattr(sent, name) == getattr(sighting, name)
 
 
@@ -121,7 +122,7 @@ def test_a_model_that_is_not_eight_hexadecimal_digits_is_refused(model: str) -> 
         on_air(dataclasses.replace(SIGHTING, model=model))
 
 
-@pytest.mark.parametrize(("at", "value"), [(0, 0x12), (12, 251), (19, 8), (19, 0x50)])
+@pytest.mark.parametrize(("at", "value"), [(0, 0x12), (12, 251), (19, 0x50)])
 def test_a_byte_that_no_sighting_has_is_refused(at: int, value: int) -> None:
     packed = bytearray(pack_sighting(SIGHTING))
     packed[at] = value

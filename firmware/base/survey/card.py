@@ -104,7 +104,7 @@ def read_verdict(folder: Folder) -> Kept:
             unit=said.unit, sighting=said.sighting, time_s=round(said.time_s, 3),
             species=said.verdict, confidence=round(said.confidence, 4),
             individuals=said.individuals, burst_frames=said.frames, night=said.night,
-            clock=said.clock, model=said.model, frames=said.frames,
+            clock=said.clock, model=said.model, frames=said.frames, people=said.people,
         )  # fmt: skip
     except WireError as error:
         raise CardError(f"{path}: {error}") from error

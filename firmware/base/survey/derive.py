@@ -174,13 +174,13 @@ def _take_sighting(
     ).fetchone()
     if twin:
         return set()
-    view = current(record.species, record.individuals, ())
+    view = current(record.species, record.individuals, (), people=record.people)
     deployment = _deployment_at(db, record.unit, at_s)
     db.execute(
         f"INSERT INTO observation VALUES ({', '.join('?' * 24)})",
         (seq, record.unit, record.sighting, deployment, at_s, record.time_s, received_s, doubt,
          record.night, record.model, record.species, record.confidence, record.individuals,
-         False, road,
+         record.people, road,
          view.species, view.count, view.sex, view.age, view.people, False, None, None, None),
     )  # fmt: skip
     return {(record.unit, deployment, view.species, at_s)}

@@ -103,5 +103,6 @@ def _sighting(burst: Burst, frames: int) -> Sighting:
         clock=burst.clock,
         model=burst.model,
         frames=frames,
+        people=burst.verdict.people,
     )
     return on_air(seen)
