@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.base.dashboard.settings import DashboardSettings
 from firmware.base.survey.settings import SurveySettings
 from firmware.broker import Broker
 from firmware.config import setting
@@ -70,3 +71,4 @@ class BaseSettings:
     store: StoreSettings
     receiver: ReceiverSettings = ReceiverSettings()
     survey: SurveySettings = SurveySettings()
+    dashboard: DashboardSettings = DashboardSettings()

@@ -12,6 +12,7 @@ from firmware.cli import (
     base,
     classify,
     config,
+    dashboard,
     demo,
     export,
     model,
@@ -38,7 +39,10 @@ for command in (
     simulate.simulate,
 ):  # fmt: skip
     main.add_command(command)
-for command in (survey.deployment, survey.review, report.report, export.export, export.import_):
+for command in (
+    survey.deployment, survey.review, report.report, export.export, export.import_,
+    dashboard.dashboard, dashboard.account,
+):  # fmt: skip
     base.base.add_command(command)
 
 
