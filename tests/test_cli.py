@@ -135,6 +135,15 @@ def test_a_lora_uplink_that_cannot_send_safely_says_why_in_one_line(
     assert "provision" in done.output and "Traceback" not in done.output
 
 
+def test_a_units_epoch_is_begun_once(lora_file: Path, tmp_path: Path) -> None:
+    begin = ("trap", "uplink", "--link", "lora", "--new", "--config")
+    assert rosette(*begin, str(lora_file)).exit_code == 0
+    assert (tmp_path / "lora.counter").exists()
+    again = rosette(*begin, str(lora_file))
+    assert again.exit_code == 1 and "epoch 0 cannot start again" in again.output
+    assert rosette("trap", "uplink", "--new", "--config", str(lora_file)).exit_code == 2
+
+
 def test_version_names_firmware_model_and_wire() -> None:
     done = rosette("version")
     assert done.exit_code == 0

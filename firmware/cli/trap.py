@@ -40,15 +40,36 @@ def trap_capture(file: Path, log_level: str) -> None:
     show_default=True,
     help="Over the network to the broker, or by LoRa. A unit with both runs one of each.",
 )
+@click.option(
+    "--new",
+    is_flag=True,
+    help="With --link lora: begin unit.epoch on a unit that has never sent under it, and exit.",
+)
 @log_option
-def trap_uplink(file: Path, link: str, log_level: str) -> None:
+def trap_uplink(file: Path, link: str, new: bool, log_level: str) -> None:
     """Daemon 2: from the queue to the base's receipt."""
     from firmware.trap.settings import TrapSettings
 
+    if new and link != "lora":
+        raise click.UsageError("--new is for --link lora: over MQTT nothing is to be begun")
     settings = load_or_exit(file, TrapSettings)
     log_to_stderr(log_level)
-    run = _run_lora if link == "lora" else _run_mqtt
-    run(settings)
+    if new:
+        _begin_lora(settings)
+    else:
+        run = _run_lora if link == "lora" else _run_mqtt
+        run(settings)
+
+
+def _begin_lora(settings: "TrapSettings") -> None:
+    from firmware.trap.uplink.lora import daemon
+
+    try:
+        daemon.begin(settings)
+    except daemon.NoLora as error:
+        raise click.UsageError(str(error)) from error
+    except daemon.FATAL as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _run_mqtt(settings: "TrapSettings") -> None:
@@ -63,11 +84,16 @@ def _run_mqtt(settings: "TrapSettings") -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _run_lora(settings: "TrapSettings") -> None:
+def _run_lora(settings: "TrapSettings", *, new: bool) -> None:
     from firmware.trap.uplink.lora import daemon
 
     try:
-        daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
+        if not new:
+            daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
+            return
+        daemon.begin(settings)
+        click.echo(f"epoch {settings.unit.epoch} of {settings.unit.id} begins; the gateway needs a "
+                   f"copy of lora.key_file as {settings.unit.id}.key in its p2p.keys_dir")  # fmt: skip
     except daemon.NoLora as error:
         raise click.UsageError(str(error)) from error
     except daemon.FATAL as error:

@@ -16,8 +16,9 @@ from typing import Any
 
 from firmware import loop
 from firmware.loop import Events
-from firmware.radio.counter import CounterError, Counters
+from firmware.radio.counter import CounterError, Counters, start_epoch
 from firmware.radio.fport import FportRadio
+from firmware.radio.key_file import KeyUnusable, make_key, read_keys
 from firmware.radio.open import open_lorawan, open_radio
 from firmware.radio.port import Radio
 from firmware.radio.worker import RadioWorker
@@ -27,7 +28,7 @@ from firmware.trap.settings import Lora, TrapSettings
 from firmware.trap.uplink.lora.air import Air
 from firmware.trap.uplink.lora.encode import ThreadEncoder
 from firmware.trap.uplink.lora.lorawan import LorawanAir
-from firmware.trap.uplink.lora.p2p import KeyUnusable, P2pAir, limit_s, read_keys
+from firmware.trap.uplink.lora.p2p import P2pAir, limit_s
 from firmware.trap.uplink.lora.state import StateCorrupt, StateError, StateFile
 from firmware.trap.uplink.lora.uplink import Hooks, LoraUplink
 from firmware.trap.uplink.sender import OnlySender, this_boot
@@ -37,6 +38,9 @@ from firmware.wire.packet import Keys
 
 FATAL = (KeyUnusable, CounterError, StateError, StateCorrupt, OutboxError, OSError, ValueError)
 """What `run` may raise that a person has to see to."""
+
+
+COUNTER_FILE = "lora.counter"
 
 
 class NoLora(ValueError):
@@ -78,6 +82,27 @@ def run(
         loop.run(step, events)
 
 
+def begin(trap: TrapSettings) -> None:
+    """Provisioning: `unit.epoch` begins, its counters at 0. Once for each epoch, on a unit that has
+    never sent under it with this key. Raises CounterError for an epoch that was used, NoLora."""
+    if trap.lora is None:
+        raise NoLora("the config has no section [lora]: there is nothing to begin")
+    trap.unit.data_dir.mkdir(parents=True, exist_ok=True)
+    start_epoch(trap.unit.data_dir / COUNTER_FILE, trap.unit.epoch)
+
+
+def begin(trap: TrapSettings) -> None:
+    """What a unit needs before it first sends point to point: its secret, unless it is there, and
+    the counters of its epoch. Raises `FATAL`; CounterLost where that epoch was begun before."""
+    how = trap.lora
+    if how is None or how.mode != "p2p" or how.key_file is None:
+        raise NoLora("only mode p2p with a lora.key_file has a key and counters to begin")
+    if not how.key_file.exists():
+        make_key(how.key_file)
+    read_keys(how.key_file, parse_unit(trap.unit.id))
+    start_epoch(trap.unit.data_dir / "lora.counter", trap.unit.epoch)
+
+
 def _open(
     trap: TrapSettings,
     how: Lora,
@@ -96,7 +121,7 @@ def _open(
         return state, LorawanAir(RadioWorker(opened, how.tuning, events), how)
     unit = parse_unit(trap.unit.id)
     keys = _keys(how, unit)
-    counters = stack.enter_context(closing(Counters(folder / "lora.counter", trap.unit.epoch)))
+    counters = stack.enter_context(closing(Counters(folder / COUNTER_FILE, trap.unit.epoch)))
     full_s = 0.0 if math.isinf(limit_s(how)) else limit_s(how)
     state = stack.enter_context(closing(StateFile(file, full_s, doubtful=counters.take() > 0)))
     worker = RadioWorker(open_modem or (lambda: open_radio(how)), how.tuning, events)
