@@ -4,6 +4,9 @@ One gateway in the middle of a disc. A unit is put up where its radio test works
 no spreading factor reaches the gateway with `MARGIN_DB` to spare, both ways, is given up for
 another one. Channel: random of the plan, for good. Spreading factor: the smallest with that margin
 (`auto`), or the same for all. All by the seed.
+
+Listening before talking, which KR920 wants, is the modem's business and not simulated; loss is that
+of 868 MHz in every region (470 MHz has some 5 dB less).
 """
 
 import math
