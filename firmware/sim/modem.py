@@ -106,7 +106,8 @@ class Uart:
         os.eventfd_write(self._wake, 1)
 
     def call(self, what: Callable[[], None]) -> None:
-        """Has it done on our thread; returns when that has happened."""
+        """Has it done on our thread; returns when that has happened. RuntimeError when the thread
+        has died of a bug, which `threading.excepthook` told."""
         done = threading.Event()
 
         def do() -> None:
@@ -114,7 +115,9 @@ class Uart:
             done.set()
 
         self.post(do)
-        done.wait()
+        while not done.wait(1.0):
+            if not self._thread.is_alive():
+                raise RuntimeError(f"the modem {self.path.name} has died")
 
     def close(self) -> None:
         """The modem is gone for good."""
