@@ -8,7 +8,8 @@ from rich.table import Table
 
 from firmware.fleet.energy import LISTENING_A, SENDING_A, VOLTS, radio_wh
 from firmware.fleet.outcome import NEVER, Outcome, percentile
-from firmware.fleet.scenario import GATEWAY_NAME, Scenario, channels_hzfrom firmware.fleet.store import COMMIT_S
+from firmware.fleet.scenario import GATEWAY_NAME, Scenario, channels_hz
+from firmware.fleet.store import COMMIT_S
 from firmware.fleet.unit import ENCODE_S
 
 DAY_S = 86_400.0
@@ -59,8 +60,8 @@ def summary(scenario: Scenario, outcome: Outcome) -> list[str]:
         f" forest to {scenario.radius_m / 1000:g} km: path loss exponent"
         f" {scenario.model.exponent:g}, shadowing {scenario.model.shadowing_db:g} dB, fading"
         f" {scenario.fading_db:g} dB",
-        f"latencies begin with the commit to the unit's outbox; assumed are {ENCODE_S:g} s to encode"
-        f" a picture and {COMMIT_S:g} s for broker and base",
+        f"latencies begin with the commit to the unit's outbox; assumed are {ENCODE_S:g} s to"
+        f" encode a picture and {COMMIT_S:g} s for broker and base",
         f"energy is an estimate of the modem alone: {SENDING_A * 1000:.0f} mA to send,"
         f" {LISTENING_A * 1000:.1f} mA to listen at {VOLTS} V (RAK3172, see fleet/energy.py)",
     ]
