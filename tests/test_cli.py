@@ -130,6 +130,7 @@ def test_a_lora_uplink_that_cannot_send_safely_says_why_in_one_line(
     done = rosette(*run)
     assert done.exit_code == 1 and "lora.key" in done.output
     (tmp_path / "lora.key").write_text("00" * 16)
+    (tmp_path / "lora.key").chmod(0o600)
     done = rosette(*run)
     assert done.exit_code == 1 and "lora.counter" in done.output
     assert "provision" in done.output and "Traceback" not in done.output

@@ -43,7 +43,7 @@ def trap_capture(file: Path, log_level: str) -> None:
 @click.option(
     "--new",
     is_flag=True,
-    help="With --link lora: begin unit.epoch on a unit that has never sent under it, and exit.",
+    help="With --link lora: make the unit's secret, if need be, begin its unit.epoch, and exit.",
 )
 @log_option
 def trap_uplink(file: Path, link: str, new: bool, log_level: str) -> None:
@@ -66,6 +66,9 @@ def _begin_lora(settings: "TrapSettings") -> None:
 
     try:
         daemon.begin(settings)
+        unit = settings.unit
+        click.echo(f"{unit.id} begins epoch {unit.epoch}; its gateway needs a copy of "
+                   f"lora.key_file as {unit.id}.key in p2p.keys_dir")  # fmt: skip
     except daemon.NoLora as error:
         raise click.UsageError(str(error)) from error
     except daemon.FATAL as error:
@@ -84,16 +87,11 @@ def _run_mqtt(settings: "TrapSettings") -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _run_lora(settings: "TrapSettings", *, new: bool) -> None:
+def _run_lora(settings: "TrapSettings") -> None:
     from firmware.trap.uplink.lora import daemon
 
     try:
-        if not new:
-            daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
-            return
-        daemon.begin(settings)
-        click.echo(f"epoch {settings.unit.epoch} of {settings.unit.id} begins; the gateway needs a "
-                   f"copy of lora.key_file as {settings.unit.id}.key in its p2p.keys_dir")  # fmt: skip
+        daemon.run(settings, time.time)  # noqa: TID251 - the entry point picks the clock
     except daemon.NoLora as error:
         raise click.UsageError(str(error)) from error
     except daemon.FATAL as error:

@@ -32,6 +32,7 @@ def unit_at(place: Site) -> Iterator[Process]:
     modem = Rui3Modem(place.ether, place.folder / "unit-modem", name="T0007", mode=0)
     data = place.folder / "trap"
     (data / "lora.key").write_text(MASTER.hex() + "\n")
+    (data / "lora.key").chmod(0o600)
     start_epoch(data / "lora.counter", 0)
     config = place.folder / "trap.toml"
     config.write_text(

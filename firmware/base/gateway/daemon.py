@@ -29,7 +29,7 @@ from firmware.base.gateway.duty import Duty
 from firmware.base.gateway.fields import normal_eui
 from firmware.base.gateway.lorawan import Lorawan, Server
 from firmware.base.gateway.p2p import P2p
-from firmware.base.gateway.peers import KeyFolder, KeyUnusable, Packet, Peers
+from firmware.base.gateway.peers import KeyFolder, Packet, Peers
 from firmware.base.gateway.settings import (
     Daemon,
     GatewaySettings,
@@ -40,6 +40,7 @@ from firmware.base.gateway.state import State, StateError, create
 from firmware.base.gateway.things_stack import ThingsStack
 from firmware.broker import Broker
 from firmware.radio.counter import CounterError
+from firmware.radio.key_file import KeyUnusable
 from firmware.radio.open import open_radio
 from firmware.radio.port import Radio
 from firmware.radio.settings import LoraModem

@@ -19,9 +19,10 @@ from typing import Protocol
 from firmware.base.gateway.assembly import Down
 from firmware.base.gateway.complaints import Complaints
 from firmware.base.gateway.duty import Duty
-from firmware.base.gateway.peers import KeyUnusable, Packet, Peers, Unknown
+from firmware.base.gateway.peers import Packet, Peers, Unknown
 from firmware.base.gateway.state import StateError
 from firmware.radio.counter import CounterError
+from firmware.radio.key_file import KeyUnusable
 from firmware.radio.port import Heard
 from firmware.radio.worker import NotSent, RadioDown, RadioUp, Received, Sent
 from firmware.wire.airtime import Modulation, airtime_s

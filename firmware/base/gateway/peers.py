@@ -7,19 +7,18 @@ Promises
   it, and never left for a lower one. So is a counter that is far ahead, after a long silence.
 - `seal` never uses a counter twice. Counters of the down direction begin at 0 in each epoch.
 
-Keys are files `T0007.key` in one folder: the unit's master secret, 32 or more hexadecimal digits.
-A file that others may read is refused. A unit whose file comes later is known from then on; a key
-that changes needs a restart.
+Keys are files `T0007.key` in one folder (radio/key_file.py). A unit whose file comes later is known
+from then on; a key that changes needs a restart.
 """
 
 import contextlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.base.gateway.state import Peer, State
 from firmware.radio.counter import CounterLost, Counters, start_epoch
+from firmware.radio.key_file import KeyUnusable, read_keys
 from firmware.wire.errors import WireError
 from firmware.wire.ids import format_unit
 from firmware.wire.packet import (
@@ -29,7 +28,6 @@ from firmware.wire.packet import (
     Forged,
     Header,
     Keys,
-    derive_keys,
     parse_header,
     seal,
     unseal,
@@ -40,11 +38,6 @@ EPOCHS_AHEAD = 8
 FIRST_EPOCHS = 16
 GAPS = 4
 LAST_EPOCH = 0xFFFF
-_KEY = re.compile(r"\s*([0-9a-fA-F]{32,512})\s*", re.ASCII)
-
-
-class KeyUnusable(Exception):
-    """A key file that cannot be used; says which, why, and what to do."""
 
 
 class Unknown(WireError):
@@ -78,7 +71,7 @@ class KeyFolder:
             file = self._folder / f"{format_unit(unit)}.key"
             if not file.exists():
                 return None
-            self._keys[unit] = derive_keys(_read_key(file), unit)
+            self._keys[unit] = read_keys(file, unit)
         return self._keys[unit]
 
 
@@ -175,19 +168,3 @@ def _counters(
     gaps = 1 if header.port == SYMBOL else GAPS
     for far in range(counter, min(counter + gaps * 0x10000, MAX_COUNTER + 1), 0x10000):
         yield epoch, window, far
-
-
-def _read_key(file: Path) -> bytes:
-    try:
-        mode = file.stat().st_mode
-        if mode & 0o077:
-            raise KeyUnusable(
-                f"{file} may be read by others (mode {mode & 0o777:04o}): chmod 600 {file}, and if "
-                f"anybody else has been on this machine, give the unit a new key"
-            )
-        match = _KEY.fullmatch(file.read_text(encoding="ascii"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeyUnusable(f"{file} cannot be read: {error}") from error
-    if match is None or len(match[1]) % 2:
-        raise KeyUnusable(f"{file} is no key: it must hold 32 or more hexadecimal digits alone")
-    return bytes.fromhex(match[1])

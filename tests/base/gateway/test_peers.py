@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from firmware.base.gateway.peers import (
     EPOCHS_AHEAD,
     KeyFolder,
-    KeyUnusable,
     Packet,
     Peers,
     Unknown,
 )
 from firmware.base.gateway.state import State, StateError, create
 from firmware.radio.counter import CounterLost
+from firmware.radio.key_file import KeyUnusable
 from firmware.wire.errors import WireError
 from firmware.wire.packet import (
     HEALTH,

@@ -83,15 +83,6 @@ def run(
 
 
 def begin(trap: TrapSettings) -> None:
-    """Provisioning: `unit.epoch` begins, its counters at 0. Once for each epoch, on a unit that has
-    never sent under it with this key. Raises CounterError for an epoch that was used, NoLora."""
-    if trap.lora is None:
-        raise NoLora("the config has no section [lora]: there is nothing to begin")
-    trap.unit.data_dir.mkdir(parents=True, exist_ok=True)
-    start_epoch(trap.unit.data_dir / COUNTER_FILE, trap.unit.epoch)
-
-
-def begin(trap: TrapSettings) -> None:
     """What a unit needs before it first sends point to point: its secret, unless it is there, and
     the counters of its epoch. Raises `FATAL`; CounterLost where that epoch was begun before."""
     how = trap.lora
@@ -100,7 +91,7 @@ def begin(trap: TrapSettings) -> None:
     if not how.key_file.exists():
         make_key(how.key_file)
     read_keys(how.key_file, parse_unit(trap.unit.id))
-    start_epoch(trap.unit.data_dir / "lora.counter", trap.unit.epoch)
+    start_epoch(trap.unit.data_dir / COUNTER_FILE, trap.unit.epoch)
 
 
 def _open(

@@ -11,8 +11,6 @@ What was recorded from the air before a lost `lora.sqlite` would be heard once m
 numbers of their own against that (`trap/commands`), and a receipt is true for ever.
 """
 
-import re
-from pathlib import Path
 from typing import Any, Protocol
 
 from firmware.radio.counter import CounterError, CounterLost, Counters
@@ -40,7 +38,6 @@ from firmware.wire.packet import (
     Direction,
     Forged,
     Keys,
-    derive_keys,
     overhead_bytes,
     parse_header,
     seal,
@@ -51,11 +48,6 @@ from firmware.wire.replay import Replayed, ReplayWindow
 MODEM_FRAME_BYTES = {"rak3172": 250, "wio-e5": 222}
 ANSWER_BYTES = 24  # of the longest receipts or command that is usual
 TURN_S = 0.1  # what the base's modem needs to turn from hearing to sending
-_KEY = re.compile(r"\s*((?:[0-9a-fA-F]{2}){16,})\s*")
-
-
-class KeyUnusable(Exception):
-    """The key file gives no key: which, why and what to do."""
 
 
 class Windows(Protocol):
@@ -164,17 +156,3 @@ def limit_s(modem: LoraModem) -> float:
     """Airtime that the band allows in any hour."""
     duty_cycle = modem.band.duty_cycle
     return float("inf") if duty_cycle is None else duty_cycle * WINDOW_S
-
-
-def read_keys(file: Path, unit: int) -> Keys:
-    """The unit's keys from its secret. Raises KeyUnusable."""
-    try:
-        match = _KEY.fullmatch(file.read_text(encoding="ascii"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not ASCII text"
-        raise KeyUnusable(f"lora.key_file {file} cannot be read: {reason}") from error
-    if match is None:
-        raise KeyUnusable(
-            f"lora.key_file {file} is no key: it must hold 32 or more hex digits and nothing else"
-        )
-    return derive_keys(bytes.fromhex(match[1]), unit)

@@ -17,6 +17,7 @@ from PIL import Image
 from firmware.broker import Broker
 from firmware.loop import Events, Stop
 from firmware.radio.counter import CounterLost, start_epoch
+from firmware.radio.key_file import KeyUnusable
 from firmware.radio.port import Heard
 from firmware.radio.settings import LorawanDevice
 from firmware.sim.ether import Ether
@@ -26,7 +27,6 @@ from firmware.sim.radio import EtherRadio
 from firmware.trap.outbox import Outbox
 from firmware.trap.settings import Lora, TrapSettings, Unit
 from firmware.trap.uplink.lora import daemon
-from firmware.trap.uplink.lora.p2p import KeyUnusable
 from firmware.wire.ids import ItemId
 from firmware.wire.packet import Direction, derive_keys, parse_header, seal, unseal
 from firmware.wire.records import dump_record
@@ -85,6 +85,7 @@ class Unit7:
 
     def __post_init__(self) -> None:
         (self.folder / "lora.key").write_text(MASTER.hex() + "\n")
+        (self.folder / "lora.key").chmod(0o600)
         start_epoch(self.folder / "lora.counter", 0)
         self.how = self.lora or settings(
             key_file=self.folder / "lora.key", receipt_window_s=1.0, retry_least_s=0.5,

@@ -18,7 +18,7 @@ from firmware.radio.worker import RadioDown, RadioUp, Received
 from firmware.radio.worker import Sent as WorkerSent
 from firmware.trap.uplink.lora.air import AirRefused, Down, Heard, Ignored, NotSent, Sent, Up
 from firmware.trap.uplink.lora.lorawan import LorawanAir
-from firmware.trap.uplink.lora.p2p import KeyUnusable, P2pAir, read_keys
+from firmware.trap.uplink.lora.p2p import P2pAir
 from firmware.trap.uplink.lora.state import StateError
 from firmware.wire.airtime import Modulation, airtime_s
 from firmware.wire.packet import (
@@ -199,23 +199,6 @@ def test_the_regions_law_and_the_operators_own_are_the_limit(counters: Counters)
 )
 def test_what_the_radios_thread_says(counters: Counters, event: object, means: object) -> None:
     assert air_of(counters)[0].take(event) == means
-
-
-@pytest.mark.parametrize(
-    "text", ["", "00" * 15, "zz" * 16, "00" * 16 + " 00", "0" * 33, "\xff" * 40]
-)
-def test_a_key_file_that_is_no_key_is_told(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "key"
-    file.write_text(text, encoding="latin-1")
-    with pytest.raises(KeyUnusable, match=r"lora\.key_file"):
-        read_keys(file, 7)
-
-
-def test_a_key_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("00" * 16 + "\n")
-    assert read_keys(tmp_path / "key", 7) == KEYS
-    with pytest.raises(KeyUnusable, match="cannot be read"):
-        read_keys(tmp_path / "none", 7)
 
 
 def lorawan(**how: Any) -> tuple[LorawanAir, Worker]:
