@@ -144,7 +144,7 @@ class Outbox:
         fresh: bool = False,
     ) -> list[Item]:
         """The due items that come first, now `sending`; see `Want` for which. A suspect comes
-        alone, and nothing else while it is out."""
+        alone, and nothing else while it is out but what is `fresh`."""
         want = Want(limit, limit_bytes, priorities, fresh)
         items, damaged = self._file.write(lambda db: outbox_claim.claim(db, now_s, want))
         _log_rejected(damaged)
@@ -177,15 +177,15 @@ class Outbox:
             _log_rejected([(str(item), reason)])
         return done
 
-    def later(self, item: ItemId, not_before_s: float) -> bool:
-        """The item being sent did not get through: due again at `not_before_s`. False when it is
-        not being sent."""
+    def later(self, item: ItemId, not_before_s: float, *, untried: bool = False) -> bool:
+        """The item being sent did not get through: due again at `not_before_s`. `untried`: it was
+        not even sent, and the claim does not count. False when it is not being sent."""
         return self._file.write(
             lambda db: (
                 db.execute(
-                    "UPDATE item SET state = 'waiting', not_before_s = ?, lone_deaths = NULL"
-                    " WHERE id = ? AND state = 'sending'",
-                    (not_before_s, str(item)),
+                    "UPDATE item SET state = 'waiting', not_before_s = ?, lone_deaths = NULL,"
+                    " attempts = attempts - ? WHERE id = ? AND state = 'sending'",
+                    (not_before_s, untried, str(item)),
                 ).rowcount
                 > 0
             )

@@ -110,10 +110,11 @@ def reject(db: sqlite3.Connection, item: ItemId, reason: str, sha256: str | None
 
 
 def _choose(db: sqlite3.Connection, now_s: float, want: Want) -> Iterator[int]:
-    """The rows to send now, best first."""
+    """The rows to send now, best first. What was never tried waits for no suspect: it goes on such
+    terms once, and a suspect that dies beside it is not proved guilty by that."""
     out = "SELECT count(*), count(lone_deaths) FROM item WHERE state = 'sending'"
     sending, suspects = db.execute(out).fetchone()
-    if suspects:
+    if suspects and not want.fresh:
         return
     due = list(islice(_in_order(db, now_s, want), want.limit))
     total_bytes = 0

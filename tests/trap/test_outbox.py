@@ -94,6 +94,14 @@ def test_a_claim_can_ask_for_some_priorities_and_for_what_was_never_tried(outbox
     assert ids(outbox.claim(NOW, 9)) == [alert, tried]
 
 
+def test_what_was_taken_and_not_tried_is_as_new_as_before(outbox: Outbox) -> None:
+    item = put(outbox, 1)
+    outbox.claim(NOW, 1)
+    assert outbox.later(item, NOW, untried=True)
+    (again,) = outbox.claim(NOW, 1, fresh=True)
+    assert (again.id, again.attempts) == (item, 1)
+
+
 def test_a_waiting_item_is_rejected_only_by_its_hash(outbox: Outbox) -> None:
     item = put(outbox, 1)
     assert not outbox.rejected(item, "no")
@@ -206,6 +214,15 @@ def test_suspects_go_alone_and_the_innocent_is_cleared_by_any_outcome(outbox: Ou
     assert ids(outbox.claim(NOW, 9)) == [frame(1)]
     outbox.later(frame(1), NOW)
     assert ids(outbox.claim(NOW, 9)) == [frame(1), frame(2)]
+
+
+def test_a_suspect_that_is_out_holds_back_nothing_that_was_never_tried(outbox: Outbox) -> None:
+    put(outbox, 1)
+    outbox.claim(NOW, 1)
+    outbox.release(NOW)
+    assert ids(outbox.claim(NOW, 9)) == [frame(1)]
+    new = put(outbox, 2)
+    assert ids(outbox.claim(NOW, 9, fresh=True)) == [new]
 
 
 def test_an_item_that_kills_the_sender_again_and_again_ends_rejected_with_its_bytes(

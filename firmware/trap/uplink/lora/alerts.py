@@ -143,9 +143,9 @@ class Alerts:
         self._silences, self._retry_s = 0, at_s
 
     def put_back(self) -> None:
-        """There is no air: what is out is due again at once."""
+        """There is no air: what is out is due again at once, and as new as it was."""
         for sighting, alert in list(self._out.items()):
-            self._queue.later(alert.item.id, self._now())
+            self._queue.later(alert.item.id, self._now(), untried=not alert.tries)
             del self._out[sighting]
 
     def next_s(self) -> float | None:

@@ -78,12 +78,13 @@ class MemoryQueue:
             return False
         return self._end(item, row.item.sha256, reason)
 
-    def later(self, item: ItemId, not_before_s: float) -> bool:
+    def later(self, item: ItemId, not_before_s: float, *, untried: bool = False) -> bool:
         """See `Queue`."""
         row = self._rows.get(item)
         if row is None or row.state != "sending":
             return False
         row.state, row.not_before_s = "waiting", not_before_s
+        row.item = replace(row.item, attempts=row.item.attempts - untried)
         return True
 
     def release(self) -> None:

@@ -262,6 +262,24 @@ def test_a_radio_that_goes_and_comes_back_loses_nothing() -> None:
     assert field.log[frames][1] == SIGHTING, "the alert is first when it is back"
 
 
+def test_an_alert_that_the_radio_could_not_take_is_as_new_when_the_radio_is_back() -> None:
+    field = Field(limit_s=3.0)
+    field.base.deaf = True
+    field.put_alert(1)
+    field.run(2400)  # the base is away, and the hour's airtime for old alerts is used up
+    frames = len(field.log)
+    field.radio_on = False
+    field.put_alert(2)
+    field.run(1)  # taken, and refused by the modem
+    field.unplug()
+    field.run(60)
+    assert len(field.log) == frames
+    field.plug()
+    field.base.deaf = False
+    field.run(60, lambda: "sighting 2" in stored(field))
+    assert "sighting 2" in stored(field)
+
+
 def test_a_modem_that_refuses_is_asked_again_and_less_and_less_often() -> None:
     field = Field()
     field.put_alert(1)
