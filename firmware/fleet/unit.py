@@ -45,6 +45,7 @@ def settings_of(site: Site, region: str) -> Lora:
         port=Path("/dev/null"), region=region, variant="L" if low else "H",
         frequency_hz=tuning.frequency_hz, spreading_factor=tuning.modulation.spreading_factor,
         power_dbm=tuning.power_dbm, key_file=Path("/dev/null"),
+        licensed=True,  # what the law wants beside airtime and power is not simulated
     )  # fmt: skip
 
 

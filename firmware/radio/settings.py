@@ -2,8 +2,9 @@
 
 Both ends of a point-to-point link need the same region, frequency and spreading factor. A file that
 breaks the region's law is refused here: a frequency outside its bands, more power than a band
-allows with this antenna, a modulation whose shortest frames are too long. The region has no
-default, as nobody can guess it.
+allows with this antenna, a modulation whose shortest frames are too long; and, point to point, a
+region that wants what no modem here does there: listening before talking, hopping. The region has
+no default, as nobody can guess it.
 """
 
 from dataclasses import dataclass
@@ -56,6 +57,10 @@ class LoraModem:
         None, help="operator's own limit, a fraction, in place of the region's; RU864 has 0.01 and "
         "its regulator may allow 0.1: read the regulation first", least=0.0001, most=1,
     )  # fmt: skip
+    licensed: bool = setting(
+        False, help="point to point where the law wants listening before talking (KR920) or hopping "
+        "(US915), which the modem does on LoRaWAN alone: true if you have leave to do without",
+    )  # fmt: skip
     lorawan: LorawanDevice | None = None
 
     def __post_init__(self) -> None:
@@ -71,9 +76,23 @@ class LoraModem:
                 f"power_dbm {self.power_dbm} and antenna_gain_dbi {self.antenna_gain_dbi:g} make "
                 f"more than the {most_dbm:g} dBm that {self.region} allows at {self.carrier_hz} Hz"
             )
-        if self.lorawan is not None:
+        if self.lorawan is None:
+            self.check_point_to_point()
+        else:
             self.data_rate  # noqa: B018  (raises where there is none)
-        elif self.plan.p2p_payload_bytes(self.tuning.modulation) < 1:
+
+    def check_point_to_point(self) -> None:
+        """Raises ValueError where the law does not let this modem send so."""
+        half_hz = self.tuning.modulation.bandwidth_hz // 2
+        if not self.band.low_hz + half_hz <= self.carrier_hz <= self.band.high_hz - half_hz:
+            raise ValueError(f"125 kHz around {self.carrier_hz} Hz reach over the edge of its band")
+        wanted = "hopping" if self.band.hopping else "listening before talking"
+        if (self.band.hopping or self.band.listen_before_talk) and not self.licensed:
+            raise ValueError(
+                f"{self.region} wants {wanted} at {self.carrier_hz} Hz, which no modem does point "
+                "to point: take LoRaWAN, or licensed = true if you have leave to do without"
+            )
+        if self.plan.p2p_payload_bytes(self.tuning.modulation) < 1:
             raise ValueError(
                 f"spreading_factor {self.spreading_factor} is too slow for {self.region}: not "
                 f"even an alert fits the {self.band.dwell_s:g} s that a frame may last"

@@ -175,6 +175,8 @@ class Lora(LoraModem):
         super().__post_init__()
         if self.mode == "p2p" and self.key_file is None:
             raise ValueError("mode p2p needs key_file: this unit's secret, which its base has too")
+        if self.mode == "p2p":
+            self.check_point_to_point()  # whether or not there is a section for the other mode
         if self.mode == "lorawan" and self.lorawan is None:
             raise ValueError("mode lorawan needs the section [lora.lorawan]")
         if self.mode == "lorawan":

@@ -39,7 +39,8 @@ ALERT_FRAME_BYTES = 37  # a sighting, sealed: what does not take that is of no u
 @dataclass(frozen=True)
 class Band:
     """A stretch of spectrum with one rule. `duty_cycle` is a fraction, None for no limit; it is
-    kept over every sliding hour. `dwell_s`: the longest frame."""
+    kept over every sliding hour. `dwell_s`: the longest frame. `hopping`: nobody may stay on one
+    channel."""
 
     low_hz: int
     high_hz: int
@@ -47,6 +48,7 @@ class Band:
     max_eirp_dbm: float
     dwell_s: float | None = None
     listen_before_talk: bool = False
+    hopping: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ US915 = Region(
     name="US915",
     channels_hz=_spaced(902_300_000, 200_000, 64) + _spaced(903_000_000, 1_600_000, 8),
     rx2_hz=923_300_000,
-    bands=(Band(902_000_000, 928_000_000, None, 30, dwell_s=0.4),),
+    bands=(Band(902_000_000, 928_000_000, None, 30, dwell_s=0.4, hopping=True),),
     data_rates=(*_rates(11, 53, 125, 222, first=2), DataRate(8, 500_000, 222)),
 )
 

@@ -60,7 +60,27 @@ def test_more_power_than_the_band_allows_is_refused_with_the_antenna_counted() -
         modem(power_dbm=15)
     assert modem(power_dbm=15, antenna_gain_dbi=1.0).power_dbm == 15
     with pytest.raises(ValueError, match="KR920"):
-        modem(region="KR920")
+        modem(region="KR920", licensed=True)
+
+
+@pytest.mark.parametrize(
+    ("region", "wanted"), [("KR920", "listening before talking"), ("US915", "hopping")]
+)
+def test_point_to_point_is_refused_where_the_law_wants_what_no_modem_does(
+    region: str, wanted: str
+) -> None:
+    legal: dict[str, object] = {"region": region, "power_dbm": 8, "spreading_factor": 8}
+    with pytest.raises(ValueError, match=f"{region} wants {wanted}"):
+        modem(**legal)
+    assert modem(**legal, licensed=True).band.duty_cycle is None
+    device = LorawanDevice("0102030405060708", Path("/key"))
+    assert modem(**legal, lorawan=device).data_rate >= 0
+
+
+@pytest.mark.parametrize("frequency_hz", [868_730_000, 869_150_000])
+def test_a_channel_that_reaches_over_the_edge_of_its_band_is_refused(frequency_hz: int) -> None:
+    with pytest.raises(ValueError, match="125 kHz .* over the edge"):
+        modem(frequency_hz=frequency_hz)
 
 
 def test_a_frequency_outside_the_regions_bands_is_refused() -> None:
@@ -70,7 +90,7 @@ def test_a_frequency_outside_the_regions_bands_is_refused() -> None:
 
 def test_a_spreading_factor_without_time_for_a_frame_is_refused() -> None:
     with pytest.raises(ValueError, match="spreading_factor 12 is too slow for US915"):
-        modem(region="US915", spreading_factor=12)
+        modem(region="US915", spreading_factor=12, licensed=True)
 
 
 def test_a_spreading_factor_without_a_data_rate_is_refused_on_lorawan_only() -> None:

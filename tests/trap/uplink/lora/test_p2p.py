@@ -183,7 +183,7 @@ def test_airtime_counts_all_that_is_around_a_payload(counters: Counters) -> None
 def test_the_regions_law_and_the_operators_own_are_the_limit(counters: Counters) -> None:
     assert air_of(counters)[0].limit_s == pytest.approx(36.0)
     assert air_of(counters, duty_cycle=0.1)[0].limit_s == pytest.approx(360.0)
-    free = air_of(counters, region="KR920", power_dbm=8)[0]
+    free = air_of(counters, region="KR920", power_dbm=8, licensed=True)[0]
     assert free.limit_s == float("inf")
 
 
