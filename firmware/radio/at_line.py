@@ -10,6 +10,7 @@ Reads what is there and splits it here: pyserial's `readline` asks the kernel fo
 
 import contextlib
 import os
+import re
 import select
 import termios
 import time
@@ -24,7 +25,13 @@ from firmware.radio.port import RadioGone
 LONGEST_LINE = 1024
 WRITE_TIMEOUT_S = 5.0
 _ENDS = bytes.maketrans(b"\r\0", b"\n\n")
+_KEY = re.compile(r"[0-9A-F]{32,}", re.IGNORECASE)
 _NOT_PRINTABLE = bytes(byte for byte in range(256) if not 32 <= byte < 127)
+
+
+def tellable(line: str) -> str:
+    """A command or answer as a log may have it: without keys, and frames, which look like them."""
+    return _KEY.sub("...", line)
 
 
 class LineSplitter:

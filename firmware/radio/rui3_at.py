@@ -12,7 +12,7 @@ brackets behind an event, an extra length field in a received frame.
 import re
 from collections import deque
 
-from firmware.radio.at_line import SerialLines
+from firmware.radio.at_line import SerialLines, tellable
 from firmware.radio.port import Downlink, Heard, RadioBusy, RadioError
 
 BAUD = 115200
@@ -41,7 +41,7 @@ class Refused(RadioError):
     """The module said no, `answer` being AT_PARAM_ERROR or its like."""
 
     def __init__(self, command: str, answer: str) -> None:
-        super().__init__(f"the modem answers {answer} to {command}")
+        super().__init__(f"the modem answers {answer} to {tellable(command)}")
         self.answer = answer
 
 
@@ -89,13 +89,15 @@ class Rui3At:
             if line.upper() == "OK":
                 return said
             if _BANNER.search(line):
-                raise Restarted(f"the modem restarted during {command}")
+                raise Restarted(f"the modem restarted during {tellable(command)}")
             if _REFUSAL.fullmatch(line):
                 if line == "AT_BUSY_ERROR":
-                    raise RadioBusy(f"the modem answers {line} to {command}")
+                    raise RadioBusy(f"the modem answers {line} to {tellable(command)}")
                 raise Refused(command, line)
             said.append(line)
-        raise RadioError(f"{self._lines.path}: no answer to {command} in {self._patience_s:g} s")
+        raise RadioError(
+            f"{self._lines.path}: no answer to {tellable(command)} in {self._patience_s:g} s"
+        )
 
     def event(self, until_s: float, *, interruptible: bool = False) -> str | None:
         """The next event, None when the time is over or it was interrupted. Raises Restarted."""

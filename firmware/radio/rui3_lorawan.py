@@ -1,10 +1,12 @@
 """RAK3172 and its kin (RUI3 firmware) on LoRaWAN, class A.
 
-The module keeps keys, counters and a duty cycle of its own, and answers AT_BUSY_ERROR while it
-waits for the latter or for a receive window. Adaptive data rate is off: the scheduler above must
-know what fits a frame. US915 and CN470 join on the module's own channel mask.
+The module keeps keys, counters and a duty cycle of its own, which holds for its joins too (nobody
+else counts them), and answers AT_BUSY_ERROR while it waits for that or for a receive window.
+Adaptive data rate is off: the scheduler above must know what fits a frame. US915 and CN470 join on
+the module's own channel mask.
 """
 
+import logging
 from collections import deque
 
 from firmware.radio.at_line import SerialLines
@@ -21,6 +23,8 @@ from firmware.radio.rui3_at import (
 )
 from firmware.radio.settings import LorawanDevice
 from firmware.wire.regions import Region
+
+log = logging.getLogger(__name__)
 
 BANDS = {"CN470": 1, "RU864": 2, "EU868": 4, "US915": 5, "KR920": 7, "AS923": 8}
 JOIN_ATTEMPTS, JOIN_INTERVAL_S = 3, 10
@@ -116,6 +120,10 @@ class Rui3Lorawan:
 
     def _identify(self) -> None:
         self._at.command(f"AT+BAND={BANDS[self._region.name]}")
+        try:
+            self._at.command("AT+DCS=1")
+        except Refused as refusal:  # older firmware has it always on, or not in this region
+            log.warning("duty_cycle_unset port=%s reason=%s", self._lines.path, refusal)
         self._at.command("AT+NJM=1")
         self._at.command(f"AT+DEVEUI={self._device.dev_eui.upper()}")
         self._at.command(f"AT+APPEUI={self._device.join_eui.upper()}")

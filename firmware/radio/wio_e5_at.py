@@ -14,7 +14,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 
-from firmware.radio.at_line import SerialLines
+from firmware.radio.at_line import SerialLines, tellable
 from firmware.radio.port import Downlink, Heard, RadioBusy, RadioError
 
 BAUD = 9600
@@ -37,7 +37,7 @@ class Refused(RadioError):
     """The module said no; `code` says why (-1 bad parameter, -12 not in this mode)."""
 
     def __init__(self, command: str, answer: str, code: int) -> None:
-        super().__init__(f"the modem answers {answer} to {command}")
+        super().__init__(f"the modem answers {answer} to {tellable(command)}")
         self.code = code
 
 
@@ -99,12 +99,12 @@ class WioE5At:
             if answered != name:
                 continue
             if _BUSY.search(text):
-                raise RadioBusy(f"the modem answers {text} to {command}")
+                raise RadioBusy(f"the modem answers {text} to {tellable(command)}")
             said.append(text)
             if last(text):
                 return said
-        what = f"only {said[-1]}" if said else "no answer"
-        raise RadioError(f"{self._lines.path}: {what} to {command}")
+        what = f"only {tellable(said[-1])}" if said else "no answer"
+        raise RadioError(f"{self._lines.path}: {what} to {tellable(command)}")
 
     def listen(self, until_s: float) -> bool:
         """Reads until a frame is there: whether one is. Ends early when interrupted."""

@@ -233,3 +233,13 @@ def test_an_interrupt_ends_a_receive(rig: Rig) -> None:
     rig.device.join()
     rig.device.interrupt()
     assert rig.device.receive(WAIT_S) is None
+
+
+def test_no_fault_tells_the_key(rig: Rig, dialect: str) -> None:
+    """What a fault says ends in the log."""
+    command = "AT+APPKEY" if dialect == "rui3" else "AT+KEY"
+    rig.modem.uart.reset_on(command)
+    with pytest.raises(RadioError) as caught:
+        rig.device.join()
+    assert command in str(caught.value)
+    assert KEY not in str(caught.value).lower()
