@@ -58,8 +58,8 @@ class LoraModem:
         "its regulator may allow 0.1: read the regulation first", least=0.0001, most=1,
     )  # fmt: skip
     licensed: bool = setting(
-        False, help="point to point where the law wants listening before talking (KR920) or hopping "
-        "(US915), which the modem does on LoRaWAN alone: true if you have leave to do without",
+        False, help="point to point where the law wants listening before talking (KR920) or "
+        "hopping (US915), which modems do on LoRaWAN alone: true if you have leave to do without",
     )  # fmt: skip
     lorawan: LorawanDevice | None = None
 

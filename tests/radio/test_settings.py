@@ -79,7 +79,7 @@ def test_point_to_point_is_refused_where_the_law_wants_what_no_modem_does(
 
 @pytest.mark.parametrize("frequency_hz", [868_730_000, 869_150_000])
 def test_a_channel_that_reaches_over_the_edge_of_its_band_is_refused(frequency_hz: int) -> None:
-    with pytest.raises(ValueError, match="125 kHz .* over the edge"):
+    with pytest.raises(ValueError, match="over the edge of its band"):
         modem(frequency_hz=frequency_hz)
 
 
