@@ -10,7 +10,7 @@ same. Keys are made for the run and end with it.
 import contextlib
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Air:
     """Everything on the air; ready to be opened by the daemons."""
 
     folder: Path
-    ether: Ether
+    modems: Mapping[str, Rui3Modem]
 
     @property
     def keys(self) -> Path:
@@ -40,7 +40,7 @@ class Air:
     def unit_section(self, unit: str) -> str:
         """The [lora] of a unit's config."""
         return (
-            f"[lora]\nport = {quoted(self._port(unit))}\n{_RADIO}"
+            f"[lora]\nport = {quoted(self.modems[unit].path)}\n{_RADIO}"
             f"key_file = {quoted(self.keys / f'{unit}.key')}\n"
             "retry_least_s = 0.5\nretry_most_s = 3.0\nrefinement_bytes = 2048\navif_speed = 8\n"
         )
@@ -49,12 +49,9 @@ class Air:
         """The gateway's config file."""
         return (
             f"{mqtt_section(broker, GATEWAY)}\n[gateway]\nretry_least_s = 0.2\nretry_most_s = 2.0\n"
-            f"[lora]\nport = {quoted(self._port(GATEWAY))}\n{_RADIO}"
+            f"[lora]\nport = {quoted(self.modems[GATEWAY].path)}\n{_RADIO}"
             f"[p2p]\ndata_dir = {quoted(self.folder / 'state')}\nkeys_dir = {quoted(self.keys)}\n"
         )
-
-    def _port(self, name: str) -> Path:
-        return self.folder / f"modem-{name}"
 
 
 @contextlib.contextmanager
@@ -65,13 +62,15 @@ def air(folder: Path, units: Sequence[str], loss: float, seed: int) -> Iterator[
     with contextlib.ExitStack() as stack:
         ether = Ether(random.Random(seed), loss=loss)
         stack.callback(ether.close)
-        here = Air(folder, ether)
+        modems = {}
+        for name in (GATEWAY, *units):
+            modem = modems[name] = Rui3Modem(ether, folder / f"modem-{name}", name=name, mode=0)
+            stack.callback(modem.close)
+        here = Air(folder, modems)
         here.keys.mkdir()
         for unit in units:
             _make_key(here.keys / f"{unit}.key")
         create(folder / "state")
-        for name in (GATEWAY, *units):
-            stack.callback(Rui3Modem(ether, here._port(name), name=name, mode=0).close)
         yield here
 
 

@@ -49,10 +49,10 @@ class Process:
         self._new = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
 
-    def log_until(self, text: str) -> str:
+    def log_until(self, text: str, timeout_s: float = TIMEOUT_S) -> str:
         """The first line with this text."""
         with self._new:
-            found = self._new.wait_for(lambda: self._find(text), TIMEOUT_S)
+            found = self._new.wait_for(lambda: self._find(text), timeout_s)
         assert found, f"no {text!r} in the log:\n{''.join(self.lines)}"
         return self._find(text)
 
