@@ -20,7 +20,7 @@ from firmware.base.dashboard.visit import Visit, html
 from firmware.base.export.profiles import CELL_DEGREES, CELLS_A_DEGREE, cell_centre
 from firmware.base.survey.reading import Deployment
 
-WIDTH, MARGIN, MOST_CELLS = 800.0, 46.0, 40
+WIDTH, MARGIN, MOST_CELLS = 560.0, 46.0, 40
 
 
 @dataclass(frozen=True)

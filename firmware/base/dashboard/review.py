@@ -52,7 +52,10 @@ async def queue(site: Site, visit: Visit) -> Response:
     kept = {name: query[name] for name in ("species", "unit", "from", "to") if query.get(name)}
     shown = values["one"]
     after = kept | {"before": shown.key} if isinstance(shown, Sighting) else kept
-    values |= {"kept": kept, "quick": QUICK, "skip": f"/review?{urlencode(after)}"}
+    values |= {
+        "kept": kept, "quick": QUICK, "skip": f"/review?{urlencode(after)}",
+        "start": f"/review?{urlencode(kept)}",
+    }  # fmt: skip
     return html(site, visit, "review.html", values | LISTS)
 
 

@@ -15,7 +15,8 @@ MOST_IN_EVENT = 200
 _HIDDEN = (
     "(EXISTS (SELECT 1 FROM observation x WHERE x.unit = o.unit AND x.sighting = o.sighting"
     " AND x.people = 1) OR (o.reviewed = 0 AND EXISTS (SELECT 1 FROM sighting x"
-    " WHERE x.unit = o.unit AND x.sighting = o.sighting AND x.species IN ('human', 'vehicle'))))"
+    " WHERE x.unit = o.unit AND x.sighting = o.sighting"
+    " AND (x.people = 1 OR x.species IN ('human', 'vehicle')))))"
 )
 _SELECT = (
     "SELECT o.seq, o.unit, o.sighting, o.at_s, o.received_s, o.doubt, o.night, o.model,"

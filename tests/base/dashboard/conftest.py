@@ -1,6 +1,7 @@
 """A small base whose pictures know too much, and browsers of each role."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,10 +89,18 @@ def add_accounts(data_dir: Path) -> None:
             accounts.add(role, role, known, NOW_S)
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once; every test gets a copy."""
+    folder = tmp_path_factory.mktemp("filled") / "base"
+    fill(folder)
+    add_accounts(folder)
+    return folder
+
+
 @pytest.fixture
-def base(tmp_path: Path) -> Iterator[Base]:
-    fill(tmp_path / "base")
-    add_accounts(tmp_path / "base")
+def base(filled: Path, tmp_path: Path) -> Iterator[Base]:
+    shutil.copytree(filled, tmp_path / "base")
     clock = Clock()
     app = make_app(make_settings(tmp_path / "base"), clock, Passwords(CHEAP))
     with TestClient(app):
