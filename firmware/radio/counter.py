@@ -58,6 +58,11 @@ class Counters:
         self._next += 1
         return self._next - 1
 
+    @property
+    def used(self) -> bool:
+        """Whether any counter of the epoch was ever given, or may have been."""
+        return self._next > 0
+
     def close(self) -> None:
         """Lets another process have the file; `take` must not be called again."""
         self._reserved = self._next = MOST_COUNTER + 1

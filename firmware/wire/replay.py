@@ -5,16 +5,20 @@ that ends in these bits and is not more than 63 below the highest seen. `accept`
 once, and none that is 64 or more below the highest; call it only after the tag held, or a forger
 could move the window. One window for each unit, direction and epoch; the receiver persists it.
 
-Does not bridge a gap of 65,473 packets or more that were never heard: a guess is then 65,536 too
-low and the tag fails. A receiver may try `counter_of(low16) + 65536 * n`.
+After a gap of 65,473 packets or more that were never heard (each restart of a sender is one of up
+to 256), or with a memory that was lost, `counter_of` is too low by a multiple of 65,536 and the tag
+fails; `guesses` gives those too, for packets whose tag is long enough to be tried against many.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from firmware.wire.errors import WireError
 from firmware.wire.packet import MAX_COUNTER
 
 WIDTH = 64
+GAPS = 64
+"""Guesses for one packet: four million packets that nobody heard, or 16,000 restarts."""
 
 
 class Replayed(WireError):
@@ -37,6 +41,12 @@ class ReplayWindow:
         if counter > MAX_COUNTER:
             raise WireError(f"counter {counter} is past the last: the unit needs a new epoch")
         return counter
+
+    def guesses(self, low16: int, count: int = GAPS) -> Iterator[int]:
+        """The counters that a packet may have, the likeliest first; none past the last one."""
+        least = max(0, self.highest - WIDTH + 1)
+        first = least + (low16 - least) % 0x10000
+        yield from range(first, min(first + count * 0x10000, MAX_COUNTER + 1), 0x10000)
 
     def accept(self, counter: int) -> "ReplayWindow":
         """The window with this counter taken. Raises Replayed."""

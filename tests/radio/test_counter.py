@@ -41,6 +41,20 @@ def test_counters_start_at_zero_and_go_up_by_one(tmp_path: Path) -> None:
     assert taken(begun(tmp_path), 1, 600) == list(range(600))
 
 
+def test_a_start_that_sends_nothing_uses_nothing_up_and_knows_what_was_used(
+    tmp_path: Path,
+) -> None:
+    file = begun(tmp_path)
+    for _ in range(3):
+        counters = Counters(file, 1)
+        assert not counters.used
+        counters.close()
+    assert taken(file, 1, 1) == [0]
+    counters = Counters(file, 1)
+    assert counters.used
+    counters.close()
+
+
 def test_a_new_process_goes_on_above_everything_that_was_reserved(tmp_path: Path) -> None:
     file = begun(tmp_path)
     assert taken(file, 1, 3) == [0, 1, 2]

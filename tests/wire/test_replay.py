@@ -37,6 +37,15 @@ def test_a_gap_of_more_than_sixteen_bits_is_guessed_too_low() -> None:
     assert window.counter_of((100 + 65536) & 0xFFFF) == 100
 
 
+@given(st.integers(-1, MAX_COUNTER), st.integers(0, 40 * 0x10000))
+def test_a_counter_far_ahead_is_among_the_guesses(highest: int, step: int) -> None:
+    window = ReplayWindow() if highest < 0 else ReplayWindow().accept(highest)
+    counter = max(highest, 0) + step
+    guesses = list(window.guesses(counter & 0xFFFF))
+    assert counter > MAX_COUNTER or counter in guesses
+    assert all(guess <= MAX_COUNTER for guess in guesses)
+
+
 def test_the_first_packet_of_a_unit_may_have_any_counter() -> None:
     assert ReplayWindow().counter_of(0xFFFF) == 0xFFFF
     assert ReplayWindow().accept(1_000_000).highest == 1_000_000

@@ -22,7 +22,6 @@ from firmware.radio.key_file import KeyUnusable, read_keys
 from firmware.wire.errors import WireError
 from firmware.wire.ids import format_unit
 from firmware.wire.packet import (
-    MAX_COUNTER,
     SYMBOL,
     Direction,
     Forged,
@@ -32,11 +31,11 @@ from firmware.wire.packet import (
     seal,
     unseal,
 )
-from firmware.wire.replay import ReplayWindow
+from firmware.wire.replay import GAPS, ReplayWindow
 
 EPOCHS_AHEAD = 8
 FIRST_EPOCHS = 16
-GAPS = 4
+NEW_GAPS = 4
 LAST_EPOCH = 0xFFFF
 
 
@@ -161,10 +160,7 @@ def _guesses(known: Peer | None, header: Header) -> Iterator[tuple[int, ReplayWi
 def _counters(
     epoch: int, window: ReplayWindow, header: Header
 ) -> Iterator[tuple[int, ReplayWindow, int]]:
-    try:
-        counter = window.counter_of(header.counter_low)
-    except WireError:
-        return  # the epoch is used up
-    gaps = 1 if header.port == SYMBOL else GAPS
-    for far in range(counter, min(counter + gaps * 0x10000, MAX_COUNTER + 1), 0x10000):
-        yield epoch, window, far
+    known = window.highest >= 0
+    count = 1 if header.port == SYMBOL else GAPS if known else NEW_GAPS
+    for counter in window.guesses(header.counter_low, count):
+        yield epoch, window, counter

@@ -70,12 +70,12 @@ def run(
             random.Random(), Hooks(duties.hear_packet, duties.silent_s, battery_mv),
         )  # fmt: skip
         stack.callback(uplink.close)
-        outbox.release(now(), rebooted=sender.rebooted)
         for item in set(outbox.ids("waiting")) - uplink.cargo.pictures.begun():
             if item.kind == "preview":  # put off for a state that has been lost since
                 outbox.retry(item)
 
         def step(event: Any | None) -> float:
+        outbox.release(now(), rebooted=sender.rebooted)  # after that: who retries trusts
             wait_s = uplink.step(event)
             return min(math.inf if wait_s is None else wait_s, duties.step())
 
@@ -114,7 +114,7 @@ def _open(
     keys = _keys(how, unit)
     counters = stack.enter_context(closing(Counters(folder / COUNTER_FILE, trap.unit.epoch)))
     full_s = 0.0 if math.isinf(limit_s(how)) else limit_s(how)
-    state = stack.enter_context(closing(StateFile(file, full_s, doubtful=counters.take() > 0)))
+    state = stack.enter_context(closing(StateFile(file, full_s, doubtful=counters.used)))
     worker = RadioWorker(open_modem or (lambda: open_radio(how)), how.tuning, events)
     return state, P2pAir(worker, how, unit, counters.epoch, keys, counters, state)
 

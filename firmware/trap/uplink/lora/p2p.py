@@ -124,9 +124,7 @@ class P2pAir:
                 return Ignored("other_unit")
             if header.port not in (RECEIPT, COMMAND):
                 return Ignored("not_for_units")
-            counter = self._window.counter_of(header.counter_low)
-            payload = unseal(self._keys.down, Direction.DOWN, self._epoch, counter, frame)
-            window = self._window.accept(counter)
+            payload, window = self._opened(header.counter_low, frame)
         except Forged:
             return Ignored("forged")
         except Replayed:
@@ -136,6 +134,16 @@ class P2pAir:
         self._windows.keep_window(self._epoch, window)
         self._window = window
         return Heard(header.port, payload)
+
+    def _opened(self, counter_low: int, frame: bytes) -> tuple[bytes, ReplayWindow]:
+        """What the base sealed, and the window with it. Raises Forged, Replayed."""
+        for counter in self._window.guesses(counter_low):
+            try:
+                payload = unseal(self._keys.down, Direction.DOWN, self._epoch, counter, frame)
+            except Forged:
+                continue
+            return payload, self._window.accept(counter)
+        raise Forged("no counter of the base's fits the packet")
 
 
 def of_worker(event: Any) -> AirEvent | None:

@@ -4,8 +4,10 @@ that is the gateway's own assembly behind another radio."""
 import base64
 import json
 import random
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -187,6 +189,17 @@ def test_a_picture_whose_state_was_lost_goes_again_at_once(
     unit.outbox.later(item, NOW_S + 86_000.0)
     unit.run(until_stored=1)
     assert unit.stored() == {item}
+
+
+def test_a_picture_that_has_killed_the_uplink_is_still_suspected_at_the_next_start(
+    unit: Unit7, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit.put_crop(1, crop(tmp_path))
+    unit.outbox.claim(NOW_S, 1)  # and dies
+    monkeypatch.setattr("firmware.loop.run", lambda step, events: None)
+    unit.run(until_stored=1)
+    with closing(sqlite3.connect(unit.trap.unit.lora_outbox)) as db:
+        assert db.execute("SELECT lone_deaths FROM item").fetchone() == (1,)
 
 
 def test_through_a_lorawan_network_the_same_payloads_and_receipts(

@@ -106,6 +106,14 @@ def test_the_base_is_heard_once_for_each_packet(counters: Counters) -> None:
     assert later.take(down(6)) == Heard(RECEIPT, b"receipts")
 
 
+def test_a_unit_that_lost_its_window_still_understands_a_base_that_has_said_much(
+    counters: Counters,
+) -> None:
+    air, _ = air_of(counters)
+    assert air.take(down(3_000_000)) == Heard(RECEIPT, b"receipts")
+    assert air.take(down(3_000_000)) == Ignored("replayed")
+
+
 @pytest.mark.parametrize(
     ("event", "why"),
     [
