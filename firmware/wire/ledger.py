@@ -43,6 +43,12 @@ class Ledger:
             gone += 1
         return Ledger((*self.entries[gone:], (start_s, airtime_s)))
 
+    def ended(self, now_s: float) -> "Ledger":
+        """The last frame was on the air until now at the latest: it counts from the latest moment
+        at which it can have begun."""
+        start_s, airtime_s = self.entries[-1]
+        return Ledger((*self.entries[:-1], (max(start_s, now_s - airtime_s), airtime_s)))
+
     def used_s(self, now_s: float) -> float:
         """Airtime in the hour that ends now, and of a frame still on the air all of it."""
         since_s = now_s - WINDOW_S

@@ -38,5 +38,12 @@ class Duty:
         self._state.enter(ledger)
         self._ledger = ledger
 
+    def over(self) -> None:
+        """The last frame is not in the air any more, and was until now at the latest: the radio may
+        have begun it later than it was asked to. On the disk with the next frame; until then a
+        restart, whose time does not count, is late enough."""
+        if self._limit_s is not None:
+            self._ledger = self._ledger.ended(self._now_s())
+
     def _now_s(self) -> float:
         return self._elapsed() + self._offset_s

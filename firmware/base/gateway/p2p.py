@@ -162,6 +162,7 @@ class P2p:
         if turn is None or event.token != self._token:
             return
         self._flying = None
+        self._duty.over()
         if isinstance(event, NotSent):
             log.warning("not_sent unit=%s reason=%s", format_unit(turn.unit), ascii(event.reason))
             self._try_again(turn, now_s)

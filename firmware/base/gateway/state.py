@@ -29,6 +29,7 @@ _TABLES = (
     "CREATE TABLE airtime (start_s REAL NOT NULL, airtime_s REAL NOT NULL) STRICT",
     f"PRAGMA user_version={SCHEMA}",
 )
+_WENT = "UPDATE airtime SET start_s = ? WHERE rowid = (SELECT max(rowid) FROM airtime)"
 
 
 class StateError(Exception):
@@ -116,10 +117,13 @@ class State:
             return Ledger(tuple((start_s, airtime_s) for start_s, airtime_s in rows))
 
     def enter(self, ledger: Ledger) -> None:
-        """Remember the ledger's newest frame, and only what is in the ledger."""
+        """Remember the ledger's newest frame, when the one before it went, and only what is in the
+        ledger."""
         with _errors(self.path, "write"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                for start_s, _ in ledger.entries[-2:-1]:
+                    self._db.execute(_WENT, (start_s,))
                 oldest_s = ledger.entries[0][0]
                 self._db.execute("DELETE FROM airtime WHERE start_s < ?", (oldest_s,))
                 self._db.execute("INSERT INTO airtime VALUES (?, ?)", ledger.entries[-1])

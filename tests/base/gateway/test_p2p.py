@@ -208,6 +208,24 @@ def rig_counter(rig: Rig) -> int:
     return 0 if peer is None else peer.window.highest + 1
 
 
+def test_a_frame_that_left_late_counts_from_when_it_left(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, limit=0.01)
+    for _ in range(2):  # the second entry keeps what became of the first
+        rig.hear()
+        rig.say(Stored(1))
+        rig.keep(GUARD_S)
+        rig.now_s += 20.0  # the modem had to be set up first
+        rig.sent()
+    rig.hear()
+    rig.say(Stored(1))
+    rig.keep(GUARD_S)
+    air_s = airtime_s(SF9, len(rig.frames[0][0]))
+    first, second, _ = rig.state.ledger().entries
+    assert first == pytest.approx((20.0 - air_s, air_s))
+    assert second == pytest.approx((40.0 + GUARD_S - air_s, air_s))
+    rig.close()
+
+
 def test_a_fifth_of_the_airtime_is_kept_for_answers_to_alerts(tmp_path: Path) -> None:
     rig = Rig(tmp_path, limit=10 * airtime_s(SF9, 16) / 3600)
     for number in range(20):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from firmware.trap.uplink.lora.job import Job
 from firmware.trap.uplink.lora.policy import Room
 from firmware.trap.uplink.lora.state import Saved, State
-from firmware.wire.ledger import WINDOW_S, Ledger
+from firmware.wire.ledger import WINDOW_S
 
 TICK_S = 300.0
 
@@ -48,9 +48,7 @@ class Account:
     def over(self) -> float:
         """The last frame is not in the air any more, and was until now at the latest. The time."""
         at_s = self.at_s()
-        start_s, airtime_s = self._ledger.entries[-1]
-        late = (max(start_s, at_s - airtime_s), airtime_s)
-        self._ledger = Ledger((*self._ledger.entries[:-1], late))
+        self._ledger = self._ledger.ended(at_s)
         return at_s
 
     def keep(self) -> None:
