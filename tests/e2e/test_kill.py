@@ -12,9 +12,9 @@ import pytest
 
 from firmware.demo.broker import PrivateBroker, find_mosquitto, private_broker
 from firmware.demo.cards import Shoot, render_cards
+from firmware.demo.configs import base_config, mqtt_section, trap_config
 from firmware.demo.processes import Child, Children
 from firmware.demo.report import read_trap
-from firmware.demo.run import base_config, trap_config
 from firmware.sim.scene import Site, Visit
 from firmware.trap.outbox import Outbox, Row
 
@@ -85,7 +85,7 @@ def test_200_items_survive_kills_of_every_process_in_turn(tmp_path: Path) -> Non
         try:
             (tmp_path / "base.toml").write_text(base_config(tmp_path / "base", broker.address))
             (tmp_path / "trap.toml").write_text(
-                trap_config(UNIT, tmp_path / UNIT, broker.address).replace(
+                trap_config(UNIT, tmp_path / UNIT, mqtt_section(broker.address, UNIT)).replace(
                     "quiet_s = 0.5", "quiet_s = 0.1"
                 )
             )
