@@ -25,7 +25,7 @@ from firmware.trap.uplink.lora.air import Up
 from firmware.trap.uplink.lora.encode import Encoded
 from firmware.trap.uplink.lora.memory import MemoryQueue, MemoryState
 from firmware.trap.uplink.lora.policy import pictures_ever
-from firmware.trap.uplink.lora.uplink import POLL_S, LoraUplink
+from firmware.trap.uplink.lora.uplink import LoraUplink
 from firmware.wire.alert import on_air
 from firmware.wire.ids import ItemId, Kind, format_unit
 from firmware.wire.packet import Keys
@@ -71,7 +71,7 @@ class Unit:
         )
         self._uplink = LoraUplink(
             self._queue, MemoryState(rng.randrange(0x10000)), air, self.how, self, self._now,
-            timeline.monotonic, rng, poll_s=math.inf,
+            timeline.monotonic, rng, idle_s=math.inf,
         )  # fmt: skip
         timeline.at(timeline.monotonic(), partial(self._poke, Up()))
 
@@ -86,8 +86,8 @@ class Unit:
         return len(self._queue) > 0
 
     def see(self, number: int) -> None:
-        """A leopard: an alert and the animal's crop, as capture puts them into the outbox. The
-        daemon looks at the outbox every `POLL_S`, so that it notices some time within that."""
+        """A leopard: an alert and the animal's crop, as capture puts them into the outbox, whose
+        bell wakes the daemon."""
         sighting = on_air(Sighting(
             format_unit(self.site.unit), number, self._now(), "leopard", self._rng.random(), 1, 3,
             night=True, clock="gps", model="00000000",
@@ -96,7 +96,7 @@ class Unit:
         if pictures_due(self.how)[0]:
             crop = b"crop %d" % number
             self._put("preview", number, crop, "image/jpeg", PREVIEW_PRIORITY)
-        self._timeline.at(self._timeline.monotonic() + self._rng.uniform(0, POLL_S), self._poke)
+        self._timeline.at(self._timeline.monotonic(), self._poke)
 
     def start(self, item: Item, *, refinement: bool) -> None:
         """See `Encoder`: the pictures come as an event."""

@@ -34,6 +34,7 @@ from pathlib import Path
 from types import TracebackType
 
 from firmware.trap import outbox_age, outbox_claim, outbox_report
+from firmware.trap.bell import ring
 from firmware.trap.outbox_claim import (
     DUE,
     LEAST_IMPORTANT,
@@ -107,6 +108,7 @@ class Outbox:
             log.error(
                 "outbox_evicted item=%s priority=%d bytes=%d", lost, lost_priority, size_bytes
             )
+        ring(self._file.path)
 
     def replace(
         self, old: ItemId, item: ItemId, body: bytes, content_type: str, now_s: float
@@ -125,7 +127,9 @@ class Outbox:
             db.execute("UPDATE body SET bytes = ? WHERE row = ?", (body, row))
             return True
 
-        return self._file.write(work)
+        replaced = self._file.write(work)
+        ring(self._file.path)
+        return replaced
 
     def tries(self, item: ItemId) -> int | None:
         """How often an item that `replace` would replace has been sent; None for any other."""
@@ -240,7 +244,9 @@ class Outbox:
         """What is rejected or put off, due now and unsuspected: one item or all; returns how many.
         What is being sent is left alone."""
         text = None if item is None else str(item)
-        return self._file.write(lambda db: db.execute(_RETRY, {"id": text}).rowcount)
+        count = self._file.write(lambda db: db.execute(_RETRY, {"id": text}).rowcount)
+        ring(self._file.path)
+        return count
 
     def drop(self, item: ItemId) -> bool:
         """Give it up for good, whatever its state. False when it is unknown."""

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from firmware import loop
 from firmware.loop import Events
 from firmware.trap import settings
+from firmware.trap.bell import Bell
 from firmware.trap.duties import Duties
 from firmware.trap.outbox import Outbox
 from firmware.trap.uplink.link import LinkEvent, Ordered
@@ -36,6 +37,7 @@ def run(
         outbox = stack.enter_context(Outbox(trap.unit.outbox, trap.outbox.max_mb * 10**6))
         sender = stack.enter_context(OnlySender(trap.unit.outbox, this_boot()))
         link = MqttLink(trap.mqtt, unit, events, now)
+        stack.enter_context(Bell(trap.unit.outbox, events))
         duties = stack.enter_context(Duties.of(trap, now, time.monotonic))
         uplink = Uplink(
             outbox, link, trap.uplink, unit, now, time.monotonic, random.Random(), duties.silent_s

@@ -9,7 +9,8 @@ Promises
   no receipt came. Until the next receipt only one item at a time goes out then: a base that is away
   for a week does not come back to a thousand copies, and a link that breaks every few seconds still
   gets something through.
-- It sleeps: one look at the outbox every `POLL_S` while the link is up and idle, none else.
+- It sleeps until the outbox's bell rings (`bell.py`), and looks every `IDLE_S` all the same while
+  the link is up.
 - While the unit is muted there is no session at all, and items wait.
 - An outbox that fails (full or read-only disk) is told once and tried again; nothing is sent
   meanwhile, since an attempt that is not on the card does not count.
@@ -44,7 +45,9 @@ from firmware.wire.records import Receipt, load_record
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.75
+IDLE_S = 5.0
+AGAIN_S = 0.75
+"""After a claim that gave nothing although something is due: what is out is in its way."""
 OPEN_S = 30.0
 STEADY_S = 60.0
 MUTED_LOOK_S = 30.0
@@ -237,7 +240,7 @@ class Uplink:
             self._hand_over(item)
         if not items:
             due_s = self._outbox.next_due_s(self._now())
-            self._look_due_s = math.inf if due_s is None else now_s + max(due_s, POLL_S)
+            self._look_due_s = math.inf if due_s is None else now_s + max(due_s, AGAIN_S)
 
     def _hand_over(self, item: Item) -> None:
         sent = self._flight[item.id]
@@ -294,5 +297,5 @@ class Uplink:
         if self._up_s is None:
             due_s.append(self._link_due_s)
         elif self._room() > 0:
-            due_s.append(max(self._send_due_s, min(self._look_due_s, now_s + POLL_S)))
+            due_s.append(max(self._send_due_s, min(self._look_due_s, now_s + IDLE_S)))
         return max(0.0, min(due_s) - now_s) if due_s else None

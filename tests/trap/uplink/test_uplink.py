@@ -110,6 +110,7 @@ class Bench:
     def put(self, sighting: int, body: bytes = b"jpeg", priority: int = 3) -> ItemId:
         item = ItemId(UNIT, sighting, "frame", 1)
         self.capture.put(item, body, "image/jpeg", priority, self.wall_s)
+        self.due_s = 0.0  # the bell
         return item
 
     def answer(
@@ -179,10 +180,10 @@ def test_bytes_in_flight_are_limited_but_one_large_item_always_goes(up: Bench) -
     assert len(up.link.sent) == 2
 
 
-def test_idle_means_fewer_than_two_steps_a_second(up: Bench) -> None:
+def test_idle_means_a_step_every_few_seconds(up: Bench) -> None:
     before = up.steps
     up.run(60)
-    assert 60 < up.steps - before < 2 * 60
+    assert 10 <= up.steps - before <= 15
 
 
 def test_without_a_broker_the_daemon_sleeps_for_minutes(bench: Bench) -> None:
@@ -235,7 +236,7 @@ def test_one_receipt_after_long_silence_opens_the_window_again(up: Bench) -> Non
 
 def test_a_receipt_after_the_time_out_still_ends_the_item(up: Bench) -> None:
     item = up.put(1)
-    up.run(62)
+    up.run(60.5)
     assert up.states() == {1: "waiting"}
     up.answer(item)
     assert up.states() == {1: "stored"}
@@ -457,7 +458,7 @@ def test_a_muted_unit_ends_its_session_keeps_its_items_and_comes_back_by_itself(
     up.put(1)
     up.run(1)
     up.mute_until_s = up.wall_s + 3600
-    up.run(1)
+    up.run(6)
     assert up.link.asleep_until_s == [pytest.approx(up.mute_until_s, abs=1)]
     assert up.states() == {1: "waiting"}
     up.hear(Down(1, "closed"))

@@ -22,6 +22,7 @@ from firmware.radio.key_file import KeyUnusable, make_key, read_keys
 from firmware.radio.open import open_lorawan, open_radio
 from firmware.radio.port import Radio
 from firmware.radio.worker import RadioWorker
+from firmware.trap.bell import Bell
 from firmware.trap.duties import Duties
 from firmware.trap.outbox import Outbox, OutboxError
 from firmware.trap.settings import Lora, TrapSettings
@@ -63,6 +64,7 @@ def run(
         stack.enter_context(loop.stop_on_signals(events))
         outbox = stack.enter_context(Outbox(trap.unit.lora_outbox, trap.outbox.max_mb * 10**6))
         sender = stack.enter_context(OnlySender(trap.unit.lora_outbox, this_boot()))
+        stack.enter_context(Bell(trap.unit.lora_outbox, events))
         duties = stack.enter_context(Duties.of(trap, now, time.monotonic))
         state, air = _open(trap, how, events, open_modem, stack)
         uplink = LoraUplink(
@@ -73,9 +75,9 @@ def run(
         for item in set(outbox.ids("waiting")) - uplink.cargo.pictures.begun():
             if item.kind == "preview":  # put off for a state that has been lost since
                 outbox.retry(item)
+        outbox.release(now(), rebooted=sender.rebooted)  # after that: who retries trusts
 
         def step(event: Any | None) -> float:
-        outbox.release(now(), rebooted=sender.rebooted)  # after that: who retries trusts
             wait_s = uplink.step(event)
             return min(math.inf if wait_s is None else wait_s, duties.step())
 

@@ -10,7 +10,8 @@ Promises
   sighting that the base has by the other link too is just answered at once.
 - What is not from the base is ignored and counted (`counts`); the air sees to that.
 - Muted (`Hooks.silent_s`), it transmits nothing at all.
-- It sleeps: while the air is up and idle, one look at the outbox every `poll_s`.
+- It sleeps until the outbox's bell rings (`trap/bell.py`), and while the air is up it looks every
+  `idle_s` all the same.
 
 The same class runs on a unit and in the simulated fleet; clocks, randomness, queue, state, air and
 encoder come in. Times inside are ledger time.
@@ -50,7 +51,7 @@ from firmware.wire.packet import COMMAND, RECEIPT
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.75
+IDLE_S = 5.0
 LAW_S = 3600.0
 GAP = 0.5
 """Between two frames of a picture a random pause, up to this part of the frame: two units whose
@@ -91,10 +92,10 @@ class LoraUplink:
         monotonic: Callable[[], float],
         rng: random.Random,
         hooks: Hooks = Hooks(),
-        poll_s: float = POLL_S,
+        idle_s: float = IDLE_S,
     ) -> None:
         self._queue, self._air, self._how, self._rng = queue, air, how, rng
-        self._hooks, self._poll_s = hooks, poll_s
+        self._hooks, self._idle_s = hooks, idle_s
         saved = state.load()
         self.account = Account(state, saved, monotonic)
         self.cargo = Cargo(queue, state, air, how, encoder, now, rng, hooks.battery_mv, saved.jobs)
@@ -297,7 +298,7 @@ class LoraUplink:
         at_s = self.account.at_s()
         waits = [self.account.tick_s()]
         if self._up:
-            waits += [self._look_s - at_s, self._poll_s]
+            waits += [self._look_s - at_s, self._idle_s]
             if self._asked is not None:
                 waits.append(self._listen_until_s - at_s)
             elif self._out is None:
