@@ -20,7 +20,7 @@ from firmware.base.gateway.state import Peer, State
 from firmware.radio.counter import CounterLost, Counters, start_epoch
 from firmware.radio.key_file import KeyUnusable, read_keys
 from firmware.wire.errors import WireError
-from firmware.wire.ids import format_unit
+from firmware.wire.ids import format_unit, parse_unit
 from firmware.wire.packet import (
     SYMBOL,
     Direction,
@@ -61,8 +61,11 @@ class KeyFolder:
         self._keys: dict[int, Keys] = {}
         if not folder.is_dir():
             raise KeyUnusable(f"{folder} is no folder: make it, and put a key file for each unit")
-        for file in sorted(folder.glob("T????.key")):
-            self.of(int(file.stem[1:], 16))
+        for file in sorted(folder.glob("*.key")):
+            try:
+                self.of(parse_unit(file.stem))
+            except WireError as error:
+                raise KeyUnusable(f"{file}: {error}, as a key's name must be") from error
 
     def of(self, unit: int) -> Keys | None:
         """The unit's keys; None where it has none. Raises KeyUnusable."""
@@ -97,7 +100,7 @@ class Peers:
             except Forged:
                 continue
             peer = Peer(epoch, window.accept(counter))
-            if known is None:
+            if known is None or epoch > known.epoch:
                 self._begin(header.unit, epoch)
             self._state.heard(header.unit, peer)
             self._known[header.unit] = peer
@@ -122,7 +125,7 @@ class Peers:
 
     def _counting(self, unit: int, epoch: int) -> Counters:
         """The unit's counters. They begin with its first packet, and anew with each epoch; lost in
-        between, they are not made again."""
+        between, they are not made again until the next one."""
         counters = self._counters.get(unit)
         if counters is None or counters.epoch != epoch:
             self._let_go(unit)
@@ -130,7 +133,9 @@ class Peers:
         return counters
 
     def _begin(self, unit: int, epoch: int) -> None:
-        """Counters for a unit that is heard for the first time, before that is on the disk."""
+        """Counters for a unit that is heard for the first time in its epoch, before that is on the
+        disk."""
+        self._let_go(unit)
         with contextlib.suppress(CounterLost):  # made just before a power cut
             start_epoch(self._counter_file(unit), epoch)
 

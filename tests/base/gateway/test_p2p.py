@@ -221,8 +221,8 @@ def test_a_frame_that_left_late_counts_from_when_it_left(tmp_path: Path) -> None
     rig.keep(GUARD_S)
     air_s = airtime_s(SF9, len(rig.frames[0][0]))
     first, second, _ = rig.state.ledger().entries
-    assert first == pytest.approx((20.0 - air_s, air_s))
-    assert second == pytest.approx((40.0 + GUARD_S - air_s, air_s))
+    assert first == pytest.approx((GUARD_S + 20.0 - air_s, air_s))
+    assert second == pytest.approx((2 * GUARD_S + 40.0 - air_s, air_s))
     rig.close()
 
 

@@ -199,6 +199,29 @@ def test_answers_are_sealed_in_the_unit_s_epoch_with_counters_that_go_on(place: 
     assert unseal(down, Direction.DOWN, 1, 0, place.peers.seal(7, RECEIPT, b"d")) == b"d"
 
 
+def test_counters_that_were_lost_begin_anew_with_the_units_next_epoch_and_not_before(
+    place: Place,
+) -> None:
+    place.peers.open(up(0))
+    place.peers.seal(7, RECEIPT, b"a")
+    place.close()
+    (place.data_dir / "T0007.counter").unlink()
+    place.open()
+    place.peers.open(up(1))
+    with pytest.raises(CounterLost):
+        place.peers.seal(7, RECEIPT, b"b")
+    place.peers.open(up(0, epoch=1))
+    sealed = place.peers.seal(7, RECEIPT, b"c")
+    assert unseal(derive_keys(MASTER, 7).down, Direction.DOWN, 1, 0, sealed) == b"c"
+
+
+@pytest.mark.parametrize("name", ["T00ab.key", "Tzzzz.key", "T0000.key", "T00_7.key"])
+def test_a_key_file_of_no_unit_is_told_at_once(place: Place, name: str) -> None:
+    (place.keys_dir / name).write_text(MASTER.hex())
+    with pytest.raises(KeyUnusable, match=name):
+        KeyFolder(place.keys_dir)
+
+
 def test_nothing_is_said_to_a_unit_that_was_never_heard(place: Place) -> None:
     with pytest.raises(Unknown):
         place.peers.seal(7, RECEIPT, b"a")
