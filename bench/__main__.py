@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bench import Result
 
-MODULES = ("outbox", "uplink", "ingest", "capture", "classifier", "lora", "fleet")
+MODULES = ("outbox", "uplink", "ingest", "capture", "classifier", "lora", "fleet", "dashboard")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -1,6 +1,7 @@
 """`rosette base dashboard`: the pages on a port. The process's entry; picks the clock."""
 
 import logging
+import signal
 import time
 
 import uvicorn
@@ -35,5 +36,8 @@ def main(settings: BaseSettings) -> int:
         )
     )  # fmt: skip
     log.info("dashboard address=http://%s:%d https=%s", where.host, where.port, where.https)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server takes them over and, when it has ended, raises them once more: that is no news.
+        signal.signal(number, lambda *_: None)
     server.run()
     return 0 if server.started else 1

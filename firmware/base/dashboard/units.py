@@ -14,7 +14,7 @@ LOW_BATTERY_MV = 3400
 _QUERY = """
     SELECT u.unit, u.heard_s, u.state, u.until_s, h.received_s, h.battery_mv, h.disk_free_mb,
            h.waiting, h.waiting_kb, h.cpu_c, h.uptime_min, h.quiet_min, h.clock, h.firmware,
-           (SELECT battery_mv FROM sighting s WHERE s.unit = u.unit AND battery_mv IS NOT NULL
+           (SELECT battery_mv FROM sighting s WHERE s.unit = u.unit
             ORDER BY s.sighting DESC LIMIT 1),
            (SELECT place FROM deployment d WHERE d.unit = u.unit AND d.start_s <= ?1
             AND (d.end_s IS NULL OR d.end_s > ?1) LIMIT 1)
