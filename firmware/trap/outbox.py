@@ -195,6 +195,17 @@ class Outbox:
             )
         )
 
+    def outlived(self, item: ItemId) -> None:
+        """The item is still being sent, and the worst is over: if the sender dies now, it is not
+        this item that killed it."""
+        self._file.write(
+            lambda db: db.execute(
+                "UPDATE item SET lone_deaths = NULL WHERE id = ? AND state = 'sending'"
+                " AND lone_deaths IS NOT NULL",
+                (str(item),),
+            )
+        )
+
     def release(self, now_s: float, *, rebooted: bool = False) -> int:
         """Take back what a dead sender left, as suspects that are due at once; returns how many.
         The one that killed it for the fifth time alone is rejected. After a reboot none is blamed:

@@ -90,7 +90,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self, limit: int, priorities: tuple[int, int], fresh: bool
     ) -> list[tuple[ItemId, bytes]]:
         out = {key[0] for key, e in self.model.items() if e.state == "sending"}
-        if any(e.state == "sending" and e.lone_deaths is not None for e in self.model.values()):
+        suspects = [e for e in self.model.values() if e.lone_deaths is not None]
+        if not fresh and any(e.state == "sending" for e in suspects):
             return []
         young = self._first_young()
         due = sorted(
@@ -125,12 +126,20 @@ class OutboxMachine(RuleBasedStateMachine):
         if entry:
             entry.state = "rejected"
 
-    @rule(item=ITEMS, wait_s=st.sampled_from([0.0, 30.0, LONGEST_WAIT_S]))
-    def later(self, item: ItemId, wait_s: float) -> None:
+    @rule(item=ITEMS, wait_s=st.sampled_from([0.0, 30.0, LONGEST_WAIT_S]), untried=st.booleans())
+    def later(self, item: ItemId, wait_s: float, untried: bool) -> None:
         entry = self._sending(item)
-        assert self.uplink.later(item, self.now_s + wait_s) == (entry is not None)
+        due_s = self.now_s + wait_s
+        assert self.uplink.later(item, due_s, untried=untried) == (entry is not None)
         if entry:
+            entry.attempts -= untried
             entry.state, entry.not_before_s = "waiting", self.now_s + wait_s
+            entry.lone_deaths = None
+
+    @rule(item=ITEMS)
+    def outlived(self, item: ItemId) -> None:
+        self.uplink.outlived(item)
+        if entry := self._sending(item):
             entry.lone_deaths = None
 
     @rule()

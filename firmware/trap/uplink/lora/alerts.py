@@ -102,6 +102,12 @@ class Alerts:
         """Whether it still waits for its receipt."""
         return frame.sighting in self._out
 
+    def sent(self, frame: AlertFrame) -> None:
+        """It was on the air, and waits for its receipt, which may take long: it has killed nobody,
+        whatever happens meanwhile."""
+        if frame.sighting in self._out:
+            self._queue.outlived(self._out[frame.sighting].item.id)
+
     def unanswered(self, frame: AlertFrame, at_s: float) -> None:
         """It was sent, and no receipt came in time."""
         alert = self._out.get(frame.sighting)

@@ -100,6 +100,13 @@ class Cargo:
             case PictureFrame():
                 return which.port, self.pictures.payload(which), self.pictures.after(which)
 
+    def sent(self, which: Which) -> None:
+        """The frame was on the air."""
+        if isinstance(which, AlertFrame):
+            self.alerts.sent(which)
+        elif isinstance(which, NoteFrame):
+            self.notes.sent(which)
+
     def refused(self, which: Which, due_s: float) -> None:
         """The modem did not take the frame; not again before `due_s`."""
         if isinstance(which, AlertFrame):

@@ -87,6 +87,9 @@ class MemoryQueue:
         row.item = replace(row.item, attempts=row.item.attempts - untried)
         return True
 
+    def outlived(self, item: ItemId) -> None:
+        """See `Queue`. Nobody is suspected here."""
+
     def release(self) -> None:
         """What a sender that is gone was sending waits again."""
         for row in self._rows.values():

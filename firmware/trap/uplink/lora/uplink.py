@@ -40,7 +40,6 @@ from firmware.trap.uplink.lora.air import (
 )
 from firmware.trap.uplink.lora.cargo import Cargo, Which, asks
 from firmware.trap.uplink.lora.encode import Encoded, Encoder
-from firmware.trap.uplink.lora.notes import NoteFrame
 from firmware.trap.uplink.lora.policy import Candidate, choose
 from firmware.trap.uplink.lora.queue import Queue
 from firmware.trap.uplink.lora.state import State, StateCorrupt, StateError
@@ -188,8 +187,7 @@ class LoraUplink:
             self._asked = out.which
             self._listen_until_s = at_s + self._air.window_s
         self._gap_until_s = at_s + self._rng.uniform(0, GAP) * out.airtime_s
-        if isinstance(out.which, NoteFrame):
-            self.cargo.notes.sent(out.which)
+        self.cargo.sent(out.which)
 
     def _not_sent(self, token: int, reason: str) -> None:
         """It may have gone out all the same, so it stays in the ledger."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firmware.trap.outbox import OutboxError
 from firmware.trap.uplink.lora.air import Heard, Ignored
 from firmware.trap.uplink.lora.encode import Encoded
+from firmware.trap.uplink.lora.memory import MemoryQueue
 from firmware.trap.uplink.lora.state import StateError
 from firmware.trap.uplink.lora.uplink import Hooks
 from firmware.wire.health import Health, on_air
@@ -260,6 +261,18 @@ def test_a_radio_that_goes_and_comes_back_loses_nothing() -> None:
     field.run(120, ended(field, 2))
     assert stored(field) == ["sighting 2", "preview 1"]
     assert field.log[frames][1] == SIGHTING, "the alert is first when it is back"
+
+
+def test_an_alert_that_was_on_the_air_is_no_suspect_of_what_ends_the_uplink_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outlived: list[ItemId] = []
+    monkeypatch.setattr(MemoryQueue, "outlived", lambda _, item: outlived.append(item))
+    field = Field()
+    field.base.deaf = True
+    field.put_alert(1)
+    field.run(1)
+    assert len(field.log) == 1 and [str(item) for item in outlived] == ["T0007-000001-sighting-0"]
 
 
 def test_an_alert_that_the_radio_could_not_take_is_as_new_when_the_radio_is_back() -> None:
