@@ -66,12 +66,14 @@ def make_app(settings: BaseSettings, now_s: Callable[[], float], passwords: Pass
         lifespan=lifespan,
         exception_handlers={HTTPException: plain_error},
     )
+    app.router.redirect_slashes = False  # it would believe the Host header
     app.add_middleware(SafeHeaders)
     return app
 
 
 class SafeHeaders:
-    """Puts HEADERS on every answer, and keeps pages out of caches unless they say otherwise."""
+    """Puts HEADERS on every answer, and keeps pages out of caches unless they say otherwise; files
+    without secrets may be kept, and are asked for each time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -81,7 +83,8 @@ class SafeHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
+                static = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
             await send(message)
 
         await self._app(scope, receive, safe if scope["type"] == "http" else send)

@@ -25,17 +25,19 @@ async def picture(site: Site, visit: Visit) -> Response:
     if size not in (*SIZES, FULL):
         raise Refused(404, "error.missing")
 
-    def work(books: Books) -> tuple[Shot, bool]:
+    def work(books: Books) -> tuple[Shot, bool, bool]:
         found = sightings.one(books.db, visit.number)
         shot = next((s for s in found.shots if s.name == name), None) if found else None
         if found is None or shot is None:
             raise Refused(404, "error.missing")
-        return shot, found.hidden and not sees_people(books, visit)
+        return shot, found.hidden, found.hidden and not sees_people(books, visit)
 
-    shot, blurred = await site.ask(work)
+    shot, people, blurred = await site.ask(work)
     key = (shot.sha256, size, blurred)
     tag = f'"{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}  # kept, and asked for each time
+    # A browser may keep a picture and asks each time whether it still may; people it may not keep.
+    keep = "no-store" if people and not blurred else "private, no-cache"
+    headers = {"ETag": tag, "Cache-Control": keep}
     if visit.request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     try:

@@ -3,6 +3,7 @@
 Needs Chromium and its driver (Debian: chromium, chromium-driver); skipped where they are missing.
 """
 
+import importlib.util
 import shutil
 import socket
 import sqlite3
@@ -178,3 +179,31 @@ def test_every_page_fits_a_phone_without_scrolling_sideways(
         browser.open(path)
         width = browser.driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= 360, (path, width)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(browser: Browser, theme: str) -> None:
+    package = importlib.util.find_spec("axe_playwright_python")  # holds axe-core; no more is used
+    if package is None or not package.submodule_search_locations:
+        pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python")
+    axe = (Path(package.submodule_search_locations[0]) / "axe.min.js").read_text()
+    browser.open("/login")
+    assert serious(browser, axe) == []
+    browser.log_in("admin")
+    browser.find(f"button[value={theme}]").click()
+    browser.wait_for(f"html[data-theme={theme}]")
+    for path in ("/", "/review", "/units", "/map", "/audit", "/event/1", "/event/5"):
+        browser.open(path)
+        assert serious(browser, axe) == [], path
+
+
+def serious(browser: Browser, axe: str) -> list[str]:
+    """What axe-core calls serious or critical on the open page."""
+    browser.driver.execute_script(axe)
+    found = browser.driver.execute_async_script(
+        "axe.run().then(r => arguments[0](r.violations))"
+    )  # fmt: skip
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found if one["impact"] in ("serious", "critical") for node in one["nodes"]
+    ]  # fmt: skip

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from firmware.base.dashboard import serve
 from firmware.base.dashboard.accounts import Accounts
 from firmware.base.dashboard.passwords import Passwords
 from firmware.cli import main
+from tests.base.dashboard.conftest import make_settings
 
 GOOD = "a leopard's rosette"
 
@@ -48,3 +50,11 @@ def test_what_cannot_be_is_one_line(config: Path) -> None:
         done = rosette(config, *words, typed=typed)
         assert done.exit_code == 1 and why in done.output
     assert rosette(config, "add", "olga", "--role", "king").exit_code == 2
+
+
+def test_a_dashboard_that_cannot_open_its_books_says_so_and_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = make_settings(tmp_path / "no" / "such" / "disk")
+    assert serve.main(settings) == 1
+    assert "cannot_start" in caplog.text and "is mounted" in caplog.text

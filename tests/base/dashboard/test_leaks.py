@@ -171,7 +171,9 @@ def test_who_may_sees_people_after_asking_and_that_is_audited(base: Base, role: 
     before = detail(client.get(f"/picture/{HUMAN}/frame-1/full").content)
     assert post(client, f"/event/{HUMAN}/people") == 303
     assert base.audit()[-1] == (role, "people", "T0007-000003")
-    assert detail(client.get(f"/picture/{HUMAN}/frame-1/full").content) > 4 * before
+    answer = client.get(f"/picture/{HUMAN}/frame-1/full")
+    assert detail(answer.content) > 4 * before
+    assert answer.headers["cache-control"] == "no-store"
     other = base.logged_in(role).get(f"/picture/{HUMAN}/frame-1/full").content
     assert detail(other) == before, "another session has not asked"
     base.clock.now_s += 601

@@ -85,6 +85,7 @@ def test_every_answer_forbids_what_comes_from_elsewhere(base: Base) -> None:
         for name, value in HEADERS.items():
             assert headers[name] == value, (path, name)
     assert client.get("/").headers["cache-control"] == "no-store"
+    assert client.get("/units/").status_code == 404, "a redirect would believe the Host header"
 
 
 def test_after_the_look_was_changed_one_is_sent_back_but_never_off_the_site(base: Base) -> None:

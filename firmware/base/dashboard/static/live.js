@@ -3,12 +3,14 @@
 (() => {
   const live = document.getElementById("live");
   if (!live || !live.dataset.since || !window.EventSource) return;
+  let shown = live.innerHTML;
   let busy = false;
   let again = false;
+  let touched = false; // somebody has filled something in: what they wrote must not vanish
 
   function typing() {
     const at = document.activeElement;
-    return live.contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName);
+    return touched || (live.contains(at) && /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName));
   }
 
   async function renew() {
@@ -20,7 +22,10 @@
       if (answer.redirected || !answer.ok) { location.reload(); return; }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("live");
-      if (fresh) live.replaceChildren(...fresh.childNodes);
+      if (fresh && fresh.innerHTML !== shown) {
+        shown = fresh.innerHTML;
+        live.replaceChildren(...fresh.childNodes);
+      }
     } catch (error) {
       again = true; // the base is away for a moment; the stream will be back too
     } finally {
@@ -28,6 +33,7 @@
     }
   }
 
+  live.addEventListener("input", () => { touched = true; });
   live.addEventListener("focusout", () => { if (again) setTimeout(renew, 0); });
   const stream = new EventSource("/live?since=" + encodeURIComponent(live.dataset.since));
   stream.addEventListener("changed", renew);
