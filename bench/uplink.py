@@ -1,9 +1,11 @@
 """What the uplink costs: idle processor time, wakeups and memory, and how soon an alert leaves.
 
-The daemon runs as a process of its own on a private broker, with a base that answers.
+The daemon runs as a process of its own on a private broker, with a base that answers; the one of
+LoRa on an emulated modem, alone on the air.
 """
 
 import contextlib
+import io
 import subprocess
 import sys
 import tempfile
@@ -13,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from PIL import Image
 
 from bench import Result
 from firmware.demo.broker import private_broker
+from firmware.demo.configs import trap_config
+from firmware.demo.lora import air, provision
 from firmware.trap.outbox import Outbox
 from firmware.wire.ids import ItemId
 from tests.contract.brokers import Base
@@ -23,6 +28,7 @@ from tests.contract.brokers import Base
 IDLE_S = 20.0
 ALERTS = 8
 FRAMES = 200
+UNIT = "T0001"
 
 
 def run() -> list[Result]:
@@ -36,7 +42,53 @@ def run() -> list[Result]:
     ):
         busy = _frames(outbox, base)
         latency_s = _alerts(outbox, base)
-        return [*_idle(psutil.Process(pid)), latency_s, busy]
+        idle = _idle(psutil.Process(pid), "uplink")
+        rss_mb = psutil.Process(pid).memory_info().rss / 2**20
+        memory = Result("uplink after 200 frames, RSS", rss_mb, "MB", "<= 45")
+        return [*idle, memory, latency_s, busy, *_lora()]
+
+
+def _lora() -> list[Result]:
+    """Idle cost by LoRa, and what is left of the memory that a picture took."""
+    with (
+        tempfile.TemporaryDirectory(dir=Path.cwd()) as name,
+        air(Path(name) / "air", [UNIT], 0.0, 1) as here,
+    ):
+        folder, config = Path(name) / UNIT, Path(name) / "trap.toml"
+        folder.mkdir()
+        provision(folder)
+        config.write_text(trap_config(UNIT, folder, here.unit_section(UNIT)))
+        command = [sys.executable, "-m", "firmware", "trap", "uplink", "--link", "lora"]
+        with (
+            subprocess.Popen([*command, "--config", config], stderr=subprocess.PIPE) as worker,
+            contextlib.ExitStack() as stack,
+        ):
+            stack.callback(worker.terminate)
+            process = psutil.Process(worker.pid)
+            _logged(worker, b"air_up")
+            idle = _idle(process, "LoRa uplink")
+            rss = [
+                Result("LoRa uplink idle, RSS", process.memory_info().rss / 2**20, "MB", "<= 45")
+            ]
+            with Outbox(folder / "outbox-lora.sqlite", 10**8) as outbox:
+                outbox.put(ItemId(1, 1, "preview"), _crop(), "image/jpeg", 2, time.time())
+            _logged(worker, b"picture_begun")
+            threading.Event().wait(2)
+            held_mb = process.memory_info().rss / 2**20
+            return [*idle, *rss, Result("LoRa uplink after a picture, RSS", held_mb, "MB")]
+
+
+def _logged(worker: subprocess.Popen[bytes], text: bytes) -> None:
+    assert worker.stderr is not None
+    while text not in (line := worker.stderr.readline()):
+        assert line, "the uplink has ended"
+
+
+def _crop() -> bytes:
+    file = io.BytesIO()
+    noise = Image.effect_noise((80, 60), 60).resize((640, 480), Image.Resampling.BICUBIC)
+    noise.convert("RGB").save(file, "JPEG", quality=85)
+    return file.getvalue()
 
 
 @contextlib.contextmanager
@@ -54,16 +106,15 @@ def _uplink(place: Path, port: int, protocol: str) -> Iterator[int]:
             worker.terminate()
 
 
-def _idle(process: psutil.Process) -> list[Result]:
+def _idle(process: psutil.Process, who: str) -> list[Result]:
     threading.Event().wait(2)
     before, cpu_s = wakeups(process.pid), sum(process.cpu_times()[:2])
     threading.Event().wait(IDLE_S)
     rate = (wakeups(process.pid) - before) / IDLE_S
     share = (sum(process.cpu_times()[:2]) - cpu_s) / IDLE_S * 100
     return [
-        Result("uplink idle, processor", share, "% of a core", "<= 0.5"),
-        Result("uplink idle, wakeups", rate, "/s", "<= 2"),
-        Result("uplink after 200 frames, RSS", process.memory_info().rss / 2**20, "MB", "<= 45"),
+        Result(f"{who} idle, processor", share, "% of a core", "<= 0.5"),
+        Result(f"{who} idle, wakeups", rate, "/s", "<= 2"),
     ]
 
 
