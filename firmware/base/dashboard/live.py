@@ -63,7 +63,7 @@ async def event(site: Site, visit: Visit) -> Response:
             "one": found,
             "event": sightings.event_of(books.db, found),
             "history": books.reader.history(found.seq) if visit.may(REVIEW) else [],
-            "clear": found.hidden and sees_people(books, visit),
+            "clear": found.hidden and sees_people(books, visit, found.seq),
             "commands": books.asked(found.unit, found.number) if visit.may(COMMAND) else [],
         }
 

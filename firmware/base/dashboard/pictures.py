@@ -30,7 +30,7 @@ async def picture(site: Site, visit: Visit) -> Response:
         shot = next((s for s in found.shots if s.name == name), None) if found else None
         if found is None or shot is None:
             raise Refused(404, "error.missing")
-        return shot, found.hidden, found.hidden and not sees_people(books, visit)
+        return shot, found.hidden, found.hidden and not sees_people(books, visit, found.seq)
 
     shot, people, blurred = await site.ask(work)
     key = (shot.sha256, size, blurred)
@@ -60,12 +60,12 @@ async def show_people(site: Site, visit: Visit) -> Response:
         books.accounts.grant_people(visit.who, found.seq, visit.now_s)
 
     await site.ask(work)
-    return RedirectResponse(f"/event/{visit.number}", 303)
+    return RedirectResponse(visit.next_path, 303)
 
 
-def sees_people(books: Books, visit: Visit) -> bool:
-    """Whether the visitor has asked to, and may."""
-    return visit.may(PEOPLE) and books.accounts.sees_people(visit.who, visit.number, visit.now_s)
+def sees_people(books: Books, visit: Visit, number: int) -> bool:
+    """Whether the visitor has asked to see those of this sighting, and may."""
+    return visit.may(PEOPLE) and books.accounts.sees_people(visit.who, number, visit.now_s)
 
 
 def _make(site: Site, shot: Shot, size: str, blurred: bool) -> bytes:

@@ -16,7 +16,7 @@ from firmware.base.dashboard.pictures import sees_people
 from firmware.base.dashboard.roles import PEOPLE
 from firmware.base.dashboard.sightings import Sighting
 from firmware.base.dashboard.site import Site
-from firmware.base.dashboard.visit import Refused, Visit, html, local
+from firmware.base.dashboard.visit import Refused, Visit, html
 from firmware.base.survey.book import SurveyError
 from firmware.base.survey.statements import PEOPLE as PEOPLE_SPECIES
 from firmware.base.survey.statements import Review
@@ -42,6 +42,7 @@ async def queue(site: Site, visit: Visit) -> Response:
         rows = sightings.find(books.db, wanted, 2)
         return {
             "one": rows[0] if rows else None,
+            "clear": bool(rows) and sees_people(books, visit, rows[0].seq),
             "then": rows[1] if len(rows) > 1 else None,
             "last": None if last_seq is None else sightings.one(books.db, last_seq),
             "waiting": sightings.waiting(books.db),
@@ -73,7 +74,7 @@ async def say(site: Site, visit: Visit) -> Response:
         books.survey.state([said], visit.who.name, visit.now_s)
 
     await _stated(site, work)
-    return RedirectResponse(_next(visit), 303)
+    return RedirectResponse(visit.next_path, 303)
 
 
 async def undo(site: Site, visit: Visit) -> Response:
@@ -86,7 +87,7 @@ async def undo(site: Site, visit: Visit) -> Response:
         books.survey.undo(found.seq, visit.who.name, visit.now_s)
 
     await _stated(site, work)
-    return RedirectResponse(_next(visit), 303)
+    return RedirectResponse(visit.next_path, 303)
 
 
 async def ask_frame(site: Site, visit: Visit) -> Response:
@@ -100,7 +101,7 @@ async def ask_frame(site: Site, visit: Visit) -> Response:
         books.accounts.audit(visit.who.name, "frame", found.name, visit.now_s)
 
     await site.ask(work)
-    return RedirectResponse(_next(visit), 303)
+    return RedirectResponse(visit.next_path, 303)
 
 
 def _review(visit: Visit) -> Review:
@@ -130,7 +131,7 @@ def _may_clear(books: Books, visit: Visit, found: Sighting) -> None:
     """Only who has seen the people may say that there are none; that is audited."""
     if not visit.may(PEOPLE):
         raise Refused(403, "error.people")
-    if not sees_people(books, visit):
+    if not sees_people(books, visit, found.seq):
         raise Refused(409, "error.look")
     books.accounts.audit(visit.who.name, "people cleared", found.name, visit.now_s)
 
@@ -148,7 +149,3 @@ async def _stated(site: Site, work: Callable[[Books], None]) -> None:
         await site.ask(work)
     except SurveyError as problem:
         raise Refused(409, "error.said") from problem
-
-
-def _next(visit: Visit) -> str:
-    return local(visit.form.get("next", f"/event/{visit.number}"))

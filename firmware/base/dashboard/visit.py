@@ -65,6 +65,11 @@ class Visit:
         return int(self.request.path_params["number"])
 
     @property
+    def next_path(self) -> str:
+        """Where the form wants to go on; else the sighting's page."""
+        return local(self.form.get("next", f"/event/{self.number}"))
+
+    @property
     def address(self) -> str:
         """Where from."""
         return self.request.client.host if self.request.client else "?"

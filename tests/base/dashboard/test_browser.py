@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not in
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WIDTH_ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 PHONE = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-TO_REVIEW = 20
+TO_REVIEW = 100
 SHOWN = ".review a[data-key=o]"
 
 
@@ -112,7 +112,7 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
         with closing(socket.socket()) as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        with pytest.raises(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
     pytest.fail("the dashboard did not start")
 
@@ -128,8 +128,7 @@ def browser(running: tuple[str, Path]) -> Iterator[Browser]:
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     try:
         yield Browser(driver, *running)
-        errors = [e for e in driver.get_log("browser") if e["level"] == "SEVERE"]
-        assert not [e for e in errors if "/login" not in e["message"]], errors
+        assert [e for e in driver.get_log("browser") if e["level"] == "SEVERE"] == []
     finally:
         driver.quit()
 
@@ -164,7 +163,7 @@ def test_the_review_queue_is_gone_through_by_keyboard(browser: Browser) -> None:
     browser.until(lambda: browser.texts(SHOWN) == names[3:4])  # the newest skipped one
     with Reader(browser.data_dir) as reader:
         said = Counter(o.species for o in reader.observations() if o.reviewed_by == "ranger")
-    assert said == {"fox": 5, "empty": 5, "sika_deer": 4}
+    assert said == {"fox": 25, "empty": 25, "sika_deer": 24}
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "zh"])
