@@ -1,6 +1,6 @@
 """Every page: its path, its method, the least that its visitor must be, and what answers."""
 
-from firmware.base.dashboard import entrance, live, pictures, places, review, units
+from firmware.base.dashboard import entrance, live, one_unit, pictures, places, review, units
 from firmware.base.dashboard.roles import ADMIN, COMMAND, EVERYBODY, PEOPLE, REVIEW
 from firmware.base.dashboard.visit import Page
 
@@ -20,5 +20,6 @@ PAGES = (
     Page("/event/{number:int}/review", "POST", REVIEW, review.say),
     Page("/event/{number:int}/undo", "POST", REVIEW, review.undo),
     Page("/units", "GET", EVERYBODY, units.units),
+    Page("/unit/{unit}", "GET", EVERYBODY, one_unit.unit),
     Page("/map", "GET", EVERYBODY, places.map_page),
 )

@@ -174,7 +174,7 @@ def test_every_page_fits_a_phone_without_scrolling_sideways(
     browser.log_in("admin")
     browser.find(f"button[value={language}]").click()
     browser.wait_for(f"html[lang={language}]")
-    for path in ("/", "/review", "/units", "/map", "/audit", "/event/1", "/event/5"):
+    for path in ("/", "/review", "/units", "/unit/T0007", "/map", "/audit", "/event/1", "/event/5"):
         browser.open(path)
         width = browser.driver.execute_script("return document.documentElement.scrollWidth")
         assert width <= 360, (path, width)
@@ -191,7 +191,7 @@ def test_axe_finds_nothing_serious_on_any_page(browser: Browser, theme: str) -> 
     browser.log_in("admin")
     browser.find(f"button[value={theme}]").click()
     browser.wait_for(f"html[data-theme={theme}]")
-    for path in ("/", "/review", "/units", "/map", "/audit", "/event/1", "/event/5"):
+    for path in ("/", "/review", "/units", "/unit/T0007", "/map", "/audit", "/event/1", "/event/5"):
         browser.open(path)
         assert serious(browser, axe) == [], path
 

@@ -36,6 +36,8 @@ def addresses(method: str = "GET") -> Iterator[str]:
                 f"/picture/{number}/frame-1/{size}"
                 for number in SIGHTINGS for size in (*SIZES, FULL)
             )  # fmt: skip
+        elif "{unit}" in page.path:
+            yield from ("/unit/T0007", "/unit/T0008")
         elif "{number:int}" in page.path:
             yield from (page.path.replace("{number:int}", str(number)) for number in SIGHTINGS)
         else:
@@ -68,7 +70,9 @@ def test_a_role_gets_exactly_the_pages_that_name_it(base: Base, role: Role) -> N
     for page in PAGES:
         if page.path in (LIVE, "/logout", "/login"):
             continue
-        path = page.path.replace("{number:int}", "1").format(shot="frame-1", size="small")
+        path = page.path.replace("{number:int}", "1").format(
+            shot="frame-1", size="small", unit="T0007"
+        )
         if page.method == "GET":
             status = client.get(path).status_code
         else:

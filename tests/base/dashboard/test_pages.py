@@ -9,7 +9,7 @@ from firmware.base.dashboard.sightings import PER_PAGE
 from firmware.wire.ids import ItemId
 from tests.base.dashboard.conftest import NOW_S, Base
 from tests.base.pictures import frame_arrival, health, picture, report_arrival
-from tests.base.survey.survey_store import put, seen
+from tests.base.survey.survey_store import DAY_S, put, seen
 
 
 def shown(page: str) -> list[int]:
@@ -104,7 +104,7 @@ def test_units_tell_how_they_are_and_the_silent_ones_come_first(base: Base) -> N
     )
     put(base.data_dir, report_arrival(well, NOW_S - 27 * 3600))
     page = base.logged_in("viewer").get("/units").text
-    assert [m[1] for m in re.finditer(r'unit=(T\w+)"', page)] == ["T0009", "T0007", "T0008"]
+    assert re.findall(r'href="/unit/(T\w+)"', page) == ["T0009", "T0007", "T0008"]
     assert "Silent for more than 26 hours: 1" in page
     assert "3.90 V" in page and "18.0\u00a0GB" in page
 
@@ -124,5 +124,31 @@ def test_a_sleeping_unit_is_silent_only_after_it_meant_to_wake(base: Base) -> No
 
 def test_what_is_not_there_is_404(base: Base) -> None:
     client = base.logged_in("admin")
-    for path in ("/event/999", "/event/2", "/nothing", "/event/x", "/static/../accounts.sqlite"):
+    for path in (
+        "/event/999",
+        "/event/2",
+        "/nothing",
+        "/event/x",
+        "/unit/T0001",
+        "/unit/x",
+        "/static/../accounts.sqlite",
+    ):
         assert client.get(path).status_code == 404, path
+
+
+def test_a_units_page_has_a_picture_of_each_day_and_its_curves(base: Base) -> None:
+    for day in range(4):
+        at_s = NOW_S - day * DAY_S
+        put(base.data_dir, seen(60 + 2 * day, at_s - 60, "fox", "T0009"))
+        put(base.data_dir, seen(61 + 2 * day, at_s - 30, "fox", "T0009"))
+        item = ItemId(9, 60 + 2 * day, "frame", 1)
+        put(base.data_dir, frame_arrival(item, picture(day + 1)))
+        report = dataclasses.replace(
+            health(day + 1, "T0009"), battery_mv=3600 + 100 * day, waiting=day
+        )  # fmt: skip
+        put(base.data_dir, report_arrival(report, at_s))
+    page = base.logged_in("viewer").get("/unit/T0009").text
+    names = re.findall(r"sighting (T0009-\d+)", page)
+    assert names == ["T0009-000060", "T0009-000062", "T0009-000064", "T0009-000066"]
+    assert page.count("<polyline") == 3
+    assert "<b>3.6</b>" in page and "3.9 V" in page

@@ -48,6 +48,21 @@ def test_a_correction_says_species_count_sex_and_age(base: Base) -> None:
     assert "ranger: Correct" in page and "female" in page
 
 
+def test_people_can_be_looked_at_from_the_queue_and_one_is_back_at_the_same_item(
+    base: Base,
+) -> None:
+    client = base.logged_in("ranger")
+    assert post(client, "/event/11/review", action="correct", species="human") == 303
+    assert post(client, "/event/11/people", next="/review?species=human") == 303
+    assert post(client, "/event/11/undo", next="/review") == 303
+    client.get("/units")
+    form = {"csrf": hidden_field(client.get("/units").text), "next": "/review?unit=T0008"}
+    answer = client.post("/event/11/people", data=form)
+    assert answer.headers["location"] == "/review?unit=T0008"
+    form["next"] = "//evil.example"
+    assert client.post("/event/11/people", data=form).headers["location"] == "/"
+
+
 def test_undo_takes_the_last_review_back_and_keeps_it_in_the_history(base: Base) -> None:
     client = base.logged_in("ranger")
     before = astuple(observation(base, 11))

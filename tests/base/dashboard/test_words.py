@@ -21,7 +21,7 @@ MADE = {  # keys that code puts together, and what it puts in
     "role.": ROLES, "theme.": THEMES, "species.": SPECIES, "clock.": get_args(Clock),
     "state.": get_args(State), "road.": ("radio", "card"), "shot.": ("frame", "preview"),
     "sex.": SEXES[1:], "age.": AGES[1:], "act.": ACTIONS,
-    "frame.": ("done", "refused", "taken", "kept"),
+    "unit.": ("battery", "disk", "queue"), "frame.": ("done", "refused", "taken", "kept"),
 }  # fmt: skip
 
 
