@@ -15,8 +15,9 @@ payloads by FPort = port, without this layer.
 
 The short tag on symbols: a forger who may try any number of frames gets one past the tag in about
 2^32 tries, which at one frame a second is a century; it then spoils at most one object, whose
-SHA-256 is checked before anything is stored, and the object is sent again. Everything that is
-believed by itself (a sighting, a receipt, a command, a manifest) has 8 bytes.
+SHA-256 is checked before anything is stored, and the object is sent again. It may also have moved
+the receiver's window so far ahead that the unit needs a new epoch. Everything that is believed by
+itself (a sighting, a receipt, a command, a manifest) has 8 bytes.
 
 Does not remember counters: `unseal` alone takes a replay. Ask a ReplayWindow after the tag held.
 """

@@ -8,7 +8,10 @@ Promises
   replayed and damaged ones.
 
 What was recorded from the air before a lost `lora.sqlite` would be heard once more; commands have
-numbers of their own against that (`trap/commands`), and a receipt is true for ever.
+numbers of their own against that (`trap/commands`), and the receipt of a sighting is true for ever.
+That of a picture names an object's number, and a new file begins with any of 65,536: who plays back
+old ones then may end a picture that the base has not got. A unit whose card was damaged on purpose
+needs a new epoch.
 """
 
 from typing import Any, Protocol
