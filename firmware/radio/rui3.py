@@ -120,6 +120,8 @@ class Rui3Radio:
                     self._at.command("AT+PRECV=0")
                     self._listening = False
                 self._at.command(f"AT+PSEND={frame.hex().upper()}")
+                while self._at.events:  # of before: the end of a frame given up is not this one's
+                    self._note(self._at.events.popleft())
                 return
             except RadioBusy:
                 if attempt == BUSY_TRIES - 1:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firmware.radio.at_line import SerialLines
 from firmware.radio.port import Heard, RadioBusy, RadioError, RadioGone
+from firmware.radio.rui3 import Rui3Radio
+from firmware.sim.modem_rui3 import Rui3Modem
+from firmware.wire.airtime import airtime_s
 from tests.contract.radios import TUNING, WAIT_S, ModemRig, Rig, modem_rig_of, rig_of
+from tests.radio.air import QuickAir
 
 MODEMS = ["rui3", "wio_e5"]
 
@@ -299,3 +305,18 @@ def test_any_bytes_between_lines_raise_nothing_but_radio_error_and_it_recovers(
 @pytest.mark.slow
 def test_any_bytes_between_lines_for_longer(modem: ModemRig) -> None:
     bombard(modem, examples=150)
+
+
+def test_the_end_of_an_earlier_frame_is_not_taken_for_that_of_the_next(tmp_path: Path) -> None:
+    """It may come after we had given it up."""
+    modem = Rui3Modem(QuickAir(), tmp_path / "modem", mode=0)
+    radio = Rui3Radio(SerialLines(modem.path, 115200))
+    try:
+        radio.tune(TUNING)
+        modem.uart.garbage(b"+EVT:TXP2P DONE\r\n")
+        began_s = time.monotonic()
+        radio.send(bytes(37))
+        assert time.monotonic() - began_s >= airtime_s(TUNING.modulation, 37)
+    finally:
+        radio.close()
+        modem.close()
