@@ -70,8 +70,11 @@ class Room:
     reserve_s: float
 
     def wait_s(self, what: What, now_s: float, airtime_s: float) -> float:
-        """How long until such a frame may start; infinite when never."""
+        """How long until such a frame may start; infinite when never. An old alert may in an hour
+        with nothing else, however large the reserve: it must get there some day."""
         spare_s = 0.0 if what == "alert" else self.reserve_s
+        if what == "stale" and airtime_s <= self.limit_s:
+            spare_s = min(spare_s, self.limit_s - airtime_s)
         if math.isinf(self.limit_s):
             return 0.0
         return self.ledger.wait_s(now_s, airtime_s, self.limit_s - spare_s)

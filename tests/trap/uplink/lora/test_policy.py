@@ -70,6 +70,14 @@ def test_a_picture_leaves_the_reserve_and_an_alert_may_use_it() -> None:
     assert held.law and 3400 < held.wait_s < 3600
 
 
+def test_an_old_alert_goes_in_an_idle_hour_whatever_the_reserve() -> None:
+    room = Room(Ledger(), 10.0, 10.0)
+    assert first(frame("preview"), frame("health"), room=room) is None
+    assert first(frame("stale", air_s=2.0), room=room) == "stale"
+    used = Room(Ledger(((0.0, 1.0),)), 10.0, 10.0)
+    assert 3400 < choose([frame("stale")], used, 100.0).wait_s < 3600
+
+
 def test_while_an_alert_waits_for_the_law_nothing_else_uses_the_airtime() -> None:
     room = Room(Ledger(((0.0, 9.5),)), 10.0, 0.0)
     assert first(frame("alert", air_s=1.0), frame("health", air_s=0.2), room=room) is None
