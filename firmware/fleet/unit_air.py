@@ -37,7 +37,7 @@ class UnitAir:
     def __init__(self, unit: int, how: Lora, keys: Keys) -> None:
         self._unit, self._keys = unit, keys
         self._modulation = how.tuning.modulation
-        self._frame_bytes = how.plan.p2p_payload_bytes(self._modulation)
+        self._frame_bytes = how.frame_bytes
         duty_cycle = how.band.duty_cycle
         self.limit_s = math.inf if duty_cycle is None else duty_cycle * WINDOW_S
         self.answer_s = airtime_s(self._modulation, ANSWER_BYTES + overhead_bytes(RECEIPT))

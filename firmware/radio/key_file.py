@@ -1,7 +1,8 @@
-"""A unit's LoRa secret as a file: 32 or more hexadecimal digits, and nothing else.
+"""Secrets as files: a unit's for LoRa point to point (32 or more hex digits), or its AppKey
+for LoRaWAN (32), and nothing else.
 
 Promises that a file others may read is refused, so that nobody goes on with a secret that is none,
-and that `make_key` never writes over one. The unit and its gateway each have a copy.
+and that `make_key` never writes over one. The unit and its gateway each have a copy of the first.
 """
 
 import os
@@ -21,6 +22,18 @@ class KeyUnusable(Exception):
 
 def read_keys(file: Path, unit: int) -> Keys:
     """The unit's keys from its secret. Raises KeyUnusable."""
+    return derive_keys(_digits(file), unit)
+
+
+def read_app_key(file: Path) -> bytes:
+    """The 16 bytes of an AppKey. Raises KeyUnusable."""
+    key = _digits(file)
+    if len(key) != KEY_BYTES:
+        raise KeyUnusable(f"{file} holds {2 * len(key)} hex digits, not {2 * KEY_BYTES}")
+    return key
+
+
+def _digits(file: Path) -> bytes:
     try:
         mode = file.stat().st_mode
         text = file.read_text(encoding="ascii")
@@ -35,7 +48,7 @@ def read_keys(file: Path, unit: int) -> Keys:
     match = _KEY.fullmatch(text)
     if match is None:
         raise KeyUnusable(f"{file} is no key: it must hold 32 or more hex digits and nothing else")
-    return derive_keys(bytes.fromhex(match[1]), unit)
+    return bytes.fromhex(match[1])
 
 
 def make_key(file: Path) -> None:

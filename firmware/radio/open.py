@@ -1,8 +1,7 @@
 """The modem that the settings name, opened."""
 
-from pathlib import Path
-
 from firmware.radio.at_line import SerialLines
+from firmware.radio.key_file import read_app_key
 from firmware.radio.port import Lorawan, Radio
 from firmware.radio.rui3 import Rui3Radio
 from firmware.radio.rui3_at import BAUD as RUI3_BAUD
@@ -21,11 +20,11 @@ def open_radio(modem: LoraModem) -> Radio:
 
 def open_lorawan(modem: LoraModem) -> Lorawan:
     """LoRaWAN, as the device in `modem.lorawan`. Raises RadioGone while there is no such port, and
-    ValueError for settings that are not enough for LoRaWAN. `join` comes next."""
+    ValueError or KeyUnusable for settings that are not enough for LoRaWAN. `join` comes next."""
     device = modem.lorawan
     if device is None:
         raise ValueError("LoRaWAN needs the table [lora.lorawan]: dev_eui and app_key_file")
-    rate, key = modem.data_rate, _app_key(device.app_key_file)
+    rate, key = modem.data_rate, read_app_key(device.app_key_file)
     lines = _open(modem)
     if modem.modem == "rak3172":
         return Rui3Lorawan(lines, modem.plan, rate, device, key)
@@ -35,15 +34,3 @@ def open_lorawan(modem: LoraModem) -> Lorawan:
 def _open(modem: LoraModem) -> SerialLines:
     baud = RUI3_BAUD if modem.modem == "rak3172" else WIO_E5_BAUD
     return SerialLines(modem.port, modem.baud or baud)
-
-
-def _app_key(file: Path) -> bytes:
-    try:
-        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
-    except OSError as error:
-        raise ValueError(f"app_key_file {file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ValueError(f"app_key_file {file} does not hold hex digits") from error
-    if len(key) != 16:
-        raise ValueError(f"app_key_file {file} holds {2 * len(key)} hex digits, not 32")
-    return key

@@ -15,7 +15,8 @@ from firmware.radio.port import Tuning
 from firmware.wire.airtime import Modulation
 from firmware.wire.regions import REGIONS, Band, Region, with_duty_cycle
 
-MODEMS = ("rak3172", "wio-e5")
+MODEMS = {"rak3172": 250, "wio-e5": 222}
+"""The longest frame of each, in bytes."""
 LOW_FROM_HZ, LOW_TO_HZ = 150_000_000, 600_000_000
 
 
@@ -37,7 +38,8 @@ class LoraModem:
 
     port: Path = setting(help="serial port; prefer /dev/serial/by-id/..., which a replug keeps")
     region: str = setting(help="whose law holds here", choices=tuple(REGIONS))
-    modem: str = setting("rak3172", help="its dialect: rak3172 (RUI3), wio-e5", choices=MODEMS)
+    modem: str = setting("rak3172", help="its dialect: rak3172 (RUI3), wio-e5",
+                         choices=tuple(MODEMS))  # fmt: skip
     variant: str = setting("H", help="H: the high-frequency module; L: the low one, for CN470",
                            choices=("H", "L"))  # fmt: skip
     baud: int | None = setting(
@@ -55,7 +57,7 @@ class LoraModem:
     )  # fmt: skip
     duty_cycle: float | None = setting(
         None, help="operator's own limit, a fraction, in place of the region's; RU864 has 0.01 and "
-        "its regulator may allow 0.1: read the regulation first", least=0.0001, most=1,
+        "its regulator may allow 0.1: read the regulation first", least=0.001, most=1,
     )  # fmt: skip
     licensed: bool = setting(
         False, help="point to point where the law wants listening before talking (KR920) or "
@@ -92,11 +94,16 @@ class LoraModem:
                 f"{self.region} wants {wanted} at {self.carrier_hz} Hz, which no modem does point "
                 "to point: take LoRaWAN, or licensed = true if you have leave to do without"
             )
-        if self.plan.p2p_payload_bytes(self.tuning.modulation) < 1:
+        if self.frame_bytes < 1:
             raise ValueError(
                 f"spreading_factor {self.spreading_factor} is too slow for {self.region}: not "
                 f"even an alert fits the {self.band.dwell_s:g} s that a frame may last"
             )
+
+    @property
+    def frame_bytes(self) -> int:
+        """The longest frame point to point: by the modem, and by the law."""
+        return self.plan.p2p_payload_bytes(self.tuning.modulation, MODEMS[self.modem])
 
     @property
     def plan(self) -> Region:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.radio.key_file import KeyUnusable, make_key, read_keys
+from firmware.radio.key_file import KeyUnusable, make_key, read_app_key, read_keys
 from firmware.wire.packet import derive_keys
 
 
@@ -33,6 +33,13 @@ def test_what_is_no_key_is_told_and_not_shown(tmp_path: Path, text: str) -> None
 def test_a_secret_that_others_reach_is_refused(tmp_path: Path, mode: int) -> None:
     with pytest.raises(KeyUnusable, match="chmod 600"):
         read_keys(write(tmp_path / "key", "00" * 16, mode), 7)
+
+
+@pytest.mark.parametrize("digits", ["00" * 15, "00" * 17, "key"])
+def test_an_app_key_has_sixteen_bytes(tmp_path: Path, digits: str) -> None:
+    assert read_app_key(write(tmp_path / "good", "0a" * 16 + "\n")) == bytes([10] * 16)
+    with pytest.raises(KeyUnusable, match="bad"):
+        read_app_key(write(tmp_path / "bad", digits))
 
 
 def test_a_secret_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware.config import ConfigError, load
+from firmware.radio.key_file import KeyUnusable
 from firmware.radio.open import open_lorawan, open_radio
 from firmware.radio.port import RadioGone, Tuning
 from firmware.radio.settings import LoraModem, LorawanDevice
@@ -109,6 +110,7 @@ def test_a_spreading_factor_without_a_data_rate_is_refused_on_lorawan_only() -> 
 def test_a_modem_that_is_not_there_is_gone(dialect: str, tmp_path: Path) -> None:
     key = tmp_path / "app.key"
     key.write_text("00" * 16 + "\n")
+    key.chmod(0o600)
     with pytest.raises(RadioGone, match="/dev/none cannot be opened"):
         open_radio(modem(modem=dialect))
     device = load_lorawan(tmp_path, key)
@@ -118,7 +120,7 @@ def test_a_modem_that_is_not_there_is_gone(dialect: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("00" * 15, "30 hex digits, not 32"), ("key", "does not hold hex"), (None, "cannot be read")],
+    [("00" * 17, "34 hex digits, not 32"), ("key", "is no key"), (None, "cannot be read")],
 )
 def test_an_application_key_that_is_none_is_refused(
     content: str | None, reason: str, tmp_path: Path
@@ -126,7 +128,8 @@ def test_an_application_key_that_is_none_is_refused(
     key = tmp_path / "app.key"
     if content is not None:
         key.write_text(content)
-    with pytest.raises(ValueError, match=reason):
+        key.chmod(0o600)
+    with pytest.raises(KeyUnusable, match=reason):
         open_lorawan(load_lorawan(tmp_path, key))
 
 

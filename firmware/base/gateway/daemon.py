@@ -188,7 +188,7 @@ def _p2p(
     modulation = lora.tuning.modulation
     return P2p(
         worker, Peers(keys, state), Duty(state, lora.band.duty_cycle, elapsed), modulation,
-        lora.plan.p2p_payload_bytes(modulation), how.guard_ms / 1000, how.window_s, tell,
+        lora.frame_bytes, how.guard_ms / 1000, how.window_s, tell,
     )  # fmt: skip
 
 

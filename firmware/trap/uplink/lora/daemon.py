@@ -18,7 +18,7 @@ from firmware import loop
 from firmware.loop import Events
 from firmware.radio.counter import CounterError, Counters, start_epoch
 from firmware.radio.fport import FportRadio
-from firmware.radio.key_file import KeyUnusable, make_key, read_keys
+from firmware.radio.key_file import KeyUnusable, make_key, read_app_key, read_keys
 from firmware.radio.open import open_lorawan, open_radio
 from firmware.radio.port import Radio
 from firmware.radio.worker import RadioWorker
@@ -109,7 +109,7 @@ def _open(
     if how.mode == "lorawan":
         state = stack.enter_context(closing(StateFile(file, 0.0, doubtful=False)))
         if how.lorawan is not None:
-            how.lorawan.app_key_file.open("rb").close()  # say so now, not in the radio's thread
+            read_app_key(how.lorawan.app_key_file)  # say so now, not in the radio's thread
         opened = open_modem or (lambda: FportRadio(open_lorawan(how)))
         return state, LorawanAir(RadioWorker(opened, how.tuning, events), how)
     unit = parse_unit(trap.unit.id)

@@ -48,7 +48,6 @@ from firmware.wire.packet import (
 )
 from firmware.wire.replay import Replayed, ReplayWindow
 
-MODEM_FRAME_BYTES = {"rak3172": 250, "wio-e5": 222}
 ANSWER_BYTES = 24  # of the longest receipts or command that is usual
 TURN_S = 0.1  # what the base's modem needs to turn from hearing to sending
 
@@ -78,8 +77,7 @@ class P2pAir:
         self._counters, self._windows = counters, windows
         self._window = windows.window(epoch)
         self._modulation = how.tuning.modulation
-        most = MODEM_FRAME_BYTES[how.modem]
-        self._frame_bytes = how.plan.p2p_payload_bytes(self._modulation, most)
+        self._frame_bytes = how.frame_bytes
         self.spreading_factor = how.spreading_factor
         self.limit_s = limit_s(how)
         self.answer_s = TURN_S + self.airtime_s(RECEIPT, ANSWER_BYTES)

@@ -220,6 +220,7 @@ def test_through_a_lorawan_network_the_same_payloads_and_receipts(
     server = NetworkServer([Device(EUI, key)], publish, lambda: NOW_S, random.Random(2))
     modem = Rui3Modem(air, tmp_path / "modem", network=server, speed=10.0)
     (tmp_path / "app.key").write_text(key)
+    (tmp_path / "app.key").chmod(0o600)
     how = settings(
         port=tmp_path / "modem", key_file=None, mode="lorawan", avif_speed=10, duty_cycle=1.0,
         lorawan=LorawanDevice(dev_eui=EUI, app_key_file=tmp_path / "app.key"), spreading_factor=7,
