@@ -80,6 +80,7 @@ def pages(middle: int) -> list[Page]:
              ROWS.format(where=" WHERE at_s >= 1788998400 AND at_s < 1789084800")),
         Page("event", f"/event/{middle}", f"SELECT * FROM observation WHERE seq = {middle}"),
         Page("review", "/review", ROWS.format(where=" WHERE reviewed = 0").replace("25", "2")),
+        Page("unit", "/unit/T0007", "SELECT * FROM unit"),
         Page("units", "/units", "SELECT * FROM unit"),
         Page("map", "/map", "SELECT * FROM deployment"),
         Page("picture, medium, kept", f"/picture/{middle}/frame-1/medium",

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from firmware.base.dashboard.roles import ROLES
 from firmware.cli.options import config_option, load_or_exit, log_option
 from firmware.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from firmware.base.dashboard.accounts import Accounts
-
-ROLES = ("viewer", "ranger", "analyst", "admin")
 
 
 @click.command(epilog="Example: rosette base dashboard --config /etc/rosette/base.toml")

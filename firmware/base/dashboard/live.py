@@ -16,7 +16,7 @@ from firmware.base.dashboard.pictures import sees_people
 from firmware.base.dashboard.roles import COMMAND, REVIEW
 from firmware.base.dashboard.sightings import Filter
 from firmware.base.dashboard.site import Site
-from firmware.base.dashboard.visit import Refused, Visit, html
+from firmware.base.dashboard.visit import MOST_NUMBER, Refused, Visit, html
 from firmware.base.survey.statements import AGES, SEXES
 from firmware.wire.alert import SPECIES
 from firmware.wire.errors import WireError
@@ -102,7 +102,7 @@ def read_filter(query: Mapping[str, str], *, unreviewed: bool = False) -> Filter
         from_s = None if start is None else start.timestamp()
     except (ValueError, OverflowError, WireError) as problem:
         raise Refused(400, "error.form") from problem
-    if before is not None and not abs(before[1]) < 2**62:
+    if before is not None and abs(before[1]) > MOST_NUMBER:
         raise Refused(400, "error.form")
     return Filter(species, unit, from_s, to_s, before, unreviewed)
 

@@ -23,6 +23,7 @@ from firmware.base.dashboard.words import LANGUAGES, Words, choose
 from firmware.base.store import StoreError
 
 MOST_FORM_BYTES = 16_384
+MOST_NUMBER = 2**62  # SQLite has 64 bits
 MAY = {"places": EXACT, "review": REVIEW, "people": PEOPLE, "command": COMMAND, "audit": ADMIN}
 THEMES = ("auto", "light", "dark")
 LANGUAGE_COOKIE, THEME_COOKIE = "rosette_language", "rosette_theme"
@@ -61,8 +62,11 @@ class Visit:
 
     @property
     def number(self) -> int:
-        """The sighting in the path."""
-        return int(self.request.path_params["number"])
+        """The sighting in the path. Raises Refused for one that no store can have."""
+        number = int(self.request.path_params["number"])
+        if number > MOST_NUMBER:
+            raise Refused(404, "error.missing")
+        return number
 
     @property
     def next_path(self) -> str:

@@ -131,6 +131,8 @@ def test_what_is_not_there_is_404(base: Base) -> None:
         "/event/x",
         "/unit/T0001",
         "/unit/x",
+        f"/event/{10**30}",
+        f"/picture/{2**63}/frame-1/full",
         "/static/../accounts.sqlite",
     ):
         assert client.get(path).status_code == 404, path
