@@ -15,7 +15,7 @@ import numpy as np
 
 from firmware.trap.capture.classifier import Classifier
 from models import card
-from models.backbone import as_function
+from models.backbone import as_function, rounded_weight
 from models.bursts import ablations, read_bursts, single_scores
 from models.calibrate import MODEL, calibration_of
 from models.footprint import footprints
@@ -35,6 +35,7 @@ from models.outcome import (
     outcomes,
 )
 from models.plots import calibration_png, confusion_png, front_png
+from models.ranges import load_scales
 from models.rendered import TEST, rendered
 from models.runtime import Interpreter, Network, installed
 from models.score import (
@@ -53,6 +54,21 @@ from models.targets import grouped
 
 IMAGENET_LEOPARD = 289
 IMAGENET_THRESHOLD = 0.05  # P(leopard) of the plain model, as the baseline was measured
+
+
+def float_networks(start: Path, work: Path) -> dict[str, Network]:
+    """The network in float, where its weights are at hand. One that trained with rounding has two
+    faces: the weights that it computed with, which lie on the int8 grid, and the latent ones
+    between the grid's steps that the optimiser moved."""
+    weights = work / "float.pt"
+    if not weights.exists():
+        return {}
+    latent, trained = load_trained(start, weights), load_trained(start, weights)
+    if load_scales(work) is None:
+        return {"float": as_function(latent)}
+    for layer in (*trained.layers, trained.head):
+        layer.weight.data = rounded_weight(layer.weight.data)
+    return {"float": as_function(trained), "latent float": as_function(latent)}
 
 
 def imagenet_outcomes(test: TestSet, raw: Array) -> list[Outcome]:
@@ -124,12 +140,12 @@ def main() -> None:
         outcome("int8, as `rosette classify`", test, single[:, LEOPARD],
                 verdicts(single, thresholds), thresholds["leopard"])
     )  # fmt: skip
-    weights, float_scores = arguments.work / "float.pt", None
-    if weights.exists():
-        exact = as_function(load_trained(arguments.start, weights))
-        in_float = logits_of(exact, test.examples, "float")
-        found += outcomes("float", test, in_float, calibration, thresholds)
-        float_scores = probabilities(fused(calibration.apply(in_float)))
+    float_scores = None
+    for name, exact in float_networks(arguments.start, arguments.work).items():
+        in_float = logits_of(exact, test.examples, name)
+        found += outcomes(name, test, in_float, calibration, thresholds)
+        if float_scores is None:
+            float_scores = probabilities(fused(calibration.apply(in_float)))
     raw = logits_of(Interpreter(arguments.start), test.examples, "plain ImageNet")
     found += imagenet_outcomes(test, raw)
 
