@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import BlockingPortal
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -42,10 +43,13 @@ class Base:
     data_dir: Path
     app: Starlette
     clock: Clock
+    portal: BlockingPortal | None
 
     def browser(self) -> TestClient:
         """One that nobody has logged in with."""
-        return TestClient(self.app, base_url="https://base.test", follow_redirects=False)
+        client = TestClient(self.app, base_url="https://base.test", follow_redirects=False)
+        client.portal = self.portal  # all browsers meet in one event loop, as they would
+        return client
 
     def logged_in(self, name: str) -> TestClient:
         """One of the account of that name."""
@@ -103,5 +107,5 @@ def base(filled: Path, tmp_path: Path) -> Iterator[Base]:
     shutil.copytree(filled, tmp_path / "base")
     clock = Clock()
     app = make_app(make_settings(tmp_path / "base"), clock, Passwords(CHEAP))
-    with TestClient(app):
-        yield Base(tmp_path / "base", app, clock)
+    with TestClient(app) as server:
+        yield Base(tmp_path / "base", app, clock, server.portal)
