@@ -119,9 +119,8 @@ class Rui3Radio:
                 if self._listening or attempt:
                     self._at.command("AT+PRECV=0")
                     self._listening = False
-                self._at.command(f"AT+PSEND={frame.hex().upper()}")
-                while self._at.events:  # of before: the end of a frame given up is not this one's
-                    self._note(self._at.events.popleft())
+                for event in self._at.start(f"AT+PSEND={frame.hex().upper()}"):
+                    self._note(event)
                 return
             except RadioBusy:
                 if attempt == BUSY_TRIES - 1:

@@ -99,6 +99,14 @@ class Rui3At:
             f"{self._lines.path}: no answer to {tellable(command)} in {self._patience_s:g} s"
         )
 
+    def start(self, command: str) -> list[str]:
+        """A command that an event will end. The events of before, which may be the late end of one
+        that was given up."""
+        self.command(command)
+        earlier = list(self.events)
+        self.events.clear()
+        return earlier
+
     def event(self, until_s: float, *, interruptible: bool = False) -> str | None:
         """The next event, None when the time is over or it was interrupted. Raises Restarted."""
         while not self.events:

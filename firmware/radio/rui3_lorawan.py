@@ -51,7 +51,8 @@ class Rui3Lorawan:
         self._at.wake(LORAWAN)
         if not self._is_joined():
             self._identify()
-            self._at.command(f"AT+JOIN=1:0:{JOIN_INTERVAL_S}:{JOIN_ATTEMPTS}")
+            for event in self._at.start(f"AT+JOIN=1:0:{JOIN_INTERVAL_S}:{JOIN_ATTEMPTS}"):
+                self._note(event)
             self._await("JOINED", "JOINFAILED", (JOIN_ATTEMPTS + 1) * JOIN_INTERVAL_S)
         self._at.command("AT+ADR=0")
         self._at.command(f"AT+DR={self._data_rate}")
@@ -107,7 +108,8 @@ class Rui3Lorawan:
                 self.join()
             try:
                 self._at.command(f"AT+CFM={confirmed:d}")
-                self._at.command(command)
+                for event in self._at.start(command):
+                    self._note(event)
                 return
             except Refused as refusal:  # it restarted some time ago, and has sent nothing now
                 self._joined = False

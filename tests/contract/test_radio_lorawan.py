@@ -243,3 +243,15 @@ def test_no_fault_tells_the_key(rig: Rig, dialect: str) -> None:
         rig.device.join()
     assert command in str(caught.value)
     assert KEY not in str(caught.value).lower()
+
+
+def test_the_end_of_an_earlier_uplink_is_not_taken_for_that_of_the_next(tmp_path: Path) -> None:
+    rig = Rig("rui3", tmp_path)
+    try:
+        rig.device.join()
+        rig.queue_down(10, b"receipt")
+        rig.modem.uart.garbage(b"+EVT:TX_DONE\r\n")
+        rig.device.send(1, b"alert")
+        assert rig.device.receive(0.0) == Downlink(10, b"receipt"), "both windows are over"
+    finally:
+        rig.close()
