@@ -17,8 +17,8 @@ from firmware.wire.errors import WireError
 from firmware.wire.packet import MAX_COUNTER
 
 WIDTH = 64
-GAPS = 64
-"""Guesses for one packet: four million packets that nobody heard, or 16,000 restarts."""
+GAPS = 16
+"""Guesses for one packet: a million packets that nobody heard, or 4,000 restarts."""
 
 
 class Replayed(WireError):
