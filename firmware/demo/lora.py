@@ -8,7 +8,6 @@ same. Keys are made for the run and end with it.
 """
 
 import contextlib
-import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from firmware.base.gateway.state import create
 from firmware.broker import Broker
 from firmware.demo.configs import mqtt_section, quoted
 from firmware.radio.counter import start_epoch
+from firmware.radio.key_file import make_key
 from firmware.sim.ether import Ether
 from firmware.sim.modem_rui3 import Rui3Modem
 
@@ -69,7 +69,7 @@ def air(folder: Path, units: Sequence[str], loss: float, seed: int) -> Iterator[
         here = Air(folder, modems)
         here.keys.mkdir()
         for unit in units:
-            _make_key(here.keys / f"{unit}.key")
+            make_key(here.keys / f"{unit}.key")
         create(folder / "state")
         yield here
 
@@ -77,9 +77,3 @@ def air(folder: Path, units: Sequence[str], loss: float, seed: int) -> Iterator[
 def provision(data_dir: Path) -> None:
     """A unit's counters, begun."""
     start_epoch(data_dir / "lora.counter", 0)
-
-
-def _make_key(file: Path) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as key:
-        key.write(os.urandom(32).hex() + "\n")
