@@ -119,7 +119,7 @@ class Store:
     def __init__(self, data_dir: Path) -> None:
         """Opens or makes the store. Raises StoreError."""
         self.data_dir = data_dir
-        with self._errors("open the store"):
+        with store_errors("open the store", self.data_dir):
             if not data_dir.exists():
                 data_dir.mkdir()  # not its parents: a missing one is a disk that is not mounted
                 sync_directory(data_dir.parent)
@@ -150,14 +150,14 @@ class Store:
     def put(self, arrivals: Sequence[Arrival]) -> list[Kept]:
         """Make all of them durable in one commit, and say of each what it was. Raises StoreError,
         and then none of them is stored."""
-        with self._errors("store messages"):
+        with store_errors("store messages", self.data_dir):
             self.media.keep((a.sha256, a.content_type, a.body) for a in arrivals if a.is_picture)
-            with self._transaction():
+            with transaction(self._db):
                 return [self._append(arrival) for arrival in arrivals]
 
     def rebuild(self) -> int:
         """Make the derived tables anew from `raw`; returns the number of messages read."""
-        with self._errors("rebuild the tables"), self._transaction():
+        with store_errors("rebuild the tables", self.data_dir), transaction(self._db):
             return self._derive_all()
 
     def _derive_all(self) -> int:
@@ -183,7 +183,7 @@ class Store:
             raise StoreError(f"{self.data_dir} cannot hold a WAL database (journal mode is {mode})")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA foreign_keys=ON")
-        with self._transaction():
+        with transaction(self._db):
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA:
                 raise StoreError(
@@ -269,26 +269,30 @@ class Store:
         marks = ", ".join(f":{name}" for name in values)
         self._db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite has rolled back by itself after some errors
-                self._db.execute("ROLLBACK")
-            raise
 
-    @contextlib.contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise StoreError(
-                f"cannot {doing} in {self.data_dir}: {error}; see that the disk is mounted, "
-                f"writable, whole and not full"
-            ) from error
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # SQLite has rolled back by itself after some errors
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def store_errors(doing: str, data_dir: Path) -> Iterator[None]:
+    """What the disk or SQLite raises, as a StoreError that says what was being done, and where."""
+    try:
+        yield
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise StoreError(
+            f"cannot {doing} in {data_dir}: {error}; see that the disk is mounted, writable, whole "
+            f"and not full"
+        ) from error
 
 
 def _item(topic: str) -> ItemId | None:

@@ -12,14 +12,20 @@ its own short commit.
 Messages that come later are read by the next `catch_up`; every command and page calls it first.
 """
 
-import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from firmware.base.store import BUSY_TIMEOUT_S, DATABASE, Store, StoreError
+from firmware.base.store import (
+    BUSY_TIMEOUT_S,
+    DATABASE,
+    Store,
+    StoreError,
+    store_errors,
+    transaction,
+)
 from firmware.base.survey.derive import (
     Touch,
     everything,
@@ -62,7 +68,7 @@ class Survey:
         Store(data_dir).close()  # makes the store where there is none, and refuses a newer one
         self.data_dir = data_dir
         self._independence_s = independence_s
-        with _errors("open the survey", data_dir):
+        with store_errors("open the survey", data_dir):
             self._db = sqlite3.connect(
                 data_dir / DATABASE, timeout=BUSY_TIMEOUT_S, isolation_level=None
             )
@@ -90,7 +96,7 @@ class Survey:
             raise SurveyError("a statement needs the name of who says it")
         self.catch_up()
         numbers = []
-        with _errors("keep statements", self.data_dir), self._transaction():
+        with store_errors("keep statements", self.data_dir), transaction(self._db):
             changed: set[Touch] = set()
             for statement in statements:
                 self._check(statement)
@@ -113,9 +119,9 @@ class Survey:
     def catch_up(self) -> int:
         """Read the messages stored since; returns their number."""
         total = 0
-        with _errors("read new messages", self.data_dir):
+        with store_errors("read new messages", self.data_dir):
             while True:
-                with self._transaction():
+                with transaction(self._db):
                     count = self._take_batch()
                 total += count
                 if count < BATCH:
@@ -123,13 +129,13 @@ class Survey:
 
     def rebuild(self) -> int:
         """Make the derived tables anew from both logs; returns the number of messages read."""
-        with _errors("rebuild the survey", self.data_dir), self._transaction():
+        with store_errors("rebuild the survey", self.data_dir), transaction(self._db):
             self._drop_tables()
             return self._make_tables()
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA synchronous=FULL")
-        with self._transaction():
+        with transaction(self._db):
             for statement in LOG:
                 self._db.execute(statement)
             self._db.execute(
@@ -267,25 +273,3 @@ class Survey:
         if self._db.execute(f"SELECT 1 FROM {table} WHERE {column} = ?", (number,)).fetchone():
             return
         raise SurveyError(f"there is no {what} with the number {number}")
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # SQLite has rolled back by itself after some errors
-                self._db.execute("ROLLBACK")
-            raise
-
-
-@contextlib.contextmanager
-def _errors(doing: str, data_dir: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, sqlite3.DatabaseError) as error:
-        raise StoreError(
-            f"cannot {doing} in {data_dir}: {error}; see that the disk is mounted, writable, whole "
-            f"and not full"
-        ) from error
