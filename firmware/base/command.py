@@ -11,13 +11,13 @@ A command is open until its unit has answered or it has expired. Answers are the
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from firmware.base.store import DATABASE
+from firmware.base.store import DATABASE, transaction
 from firmware.durable import sync_directory
 from firmware.wire.commands import Action, Command, CommandResult, Reason
 from firmware.wire.errors import WireError
@@ -85,7 +85,7 @@ class CommandBook:
         WireError for arguments that the action does not take, and nothing is kept."""
 
         def work() -> Command:
-            with self._transaction():
+            with transaction(self._db):
                 (last,) = self._db.execute(
                     "SELECT coalesce(max(number), 0) FROM command WHERE unit = ?", (unit,)
                 ).fetchone()
@@ -155,17 +155,6 @@ class CommandBook:
                 sync_directory(self._path.parent)
             self._open = db
         return self._open
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def _do(self, work: Callable[[], T]) -> T:
         try:
